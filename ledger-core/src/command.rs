@@ -1,0 +1,254 @@
+//! What may be asked of a task, with every fact resolved: the input of [`crate::decide`].
+
+use crate::event::{Fill, Report};
+use crate::{
+    Artifact, Evidence, Executor, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber, Usage,
+};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// When and where a command is decided: the only time the core knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// The wall clock.
+    pub now: Millis,
+    /// The boot of the deciding machine, on which `monotonic` counts.
+    pub boot: Option<String>,
+    /// Milliseconds of CLOCK_MONOTONIC, which stops in suspend and knows no steps.
+    pub monotonic: i64,
+}
+
+/// A command on one task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Record a task, or find that it is recorded.
+    Create(Birth),
+    /// Claim it: the next attempt.
+    Start(Claim),
+    /// Report how far the work is.
+    Progress {
+        /// Who says so.
+        token: ClaimToken,
+        /// What it says.
+        progress: Progress,
+        /// The lease's new length.
+        lease: Option<Span>,
+        /// The parent's line, if a parent is filled in.
+        family: Option<Family>,
+    },
+    /// Say that the work lives.
+    Heartbeat {
+        /// Who says so.
+        token: ClaimToken,
+        /// The lease's new length.
+        lease: Option<Span>,
+    },
+    /// End it, by the executor's word.
+    Finish {
+        /// Who says so.
+        token: ClaimToken,
+        /// How it ended.
+        end: End,
+    },
+    /// Ask to cancel it.
+    RequestCancel {
+        /// By whom.
+        by: Option<String>,
+        /// Why.
+        why: Option<String>,
+        /// What is known of its executor.
+        evidence: CancelEvidence,
+    },
+    /// End it, by an operator's or host's word.
+    Settle(Settlement),
+    /// Its queue deadline passed.
+    Expire,
+    /// Its executor is dead or presumed so.
+    Reap(Evidence),
+    /// Change whom its notices go out for.
+    Notify(NotifyPolicy),
+}
+
+/// A task to record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Birth {
+    /// See [`crate::Task::key`].
+    pub key: Option<String>,
+    /// See [`crate::Task::runtime`].
+    pub runtime: String,
+    /// See [`crate::Task::kind`].
+    pub kind: Option<String>,
+    /// See [`crate::Task::source_id`].
+    pub source_id: Option<String>,
+    /// See [`crate::Task::run_id`].
+    pub run_id: Option<String>,
+    /// See [`crate::Task::owner`].
+    pub owner: String,
+    /// See [`crate::Task::requester_session`].
+    pub requester_session: Option<String>,
+    /// See [`crate::Task::session`].
+    pub session: Option<String>,
+    /// See [`crate::Task::agent`].
+    pub agent: Option<String>,
+    /// See [`crate::Task::requester_agent`].
+    pub requester_agent: Option<String>,
+    /// The parent's line.
+    pub family: Option<Family>,
+    /// See [`crate::Task::retry_of`].
+    pub retry_of: Option<TaskId>,
+    /// See [`crate::Task::label`].
+    pub label: String,
+    /// See [`crate::Task::task`].
+    pub task: Option<String>,
+    /// See [`crate::Task::metadata`].
+    pub metadata: Metadata,
+    /// See [`crate::Task::notify`].
+    pub notify: NotifyPolicy,
+    /// See [`crate::Task::queue_timeout`].
+    pub queue_timeout: Option<Span>,
+    /// See [`crate::Task::timeout`].
+    pub timeout: Option<Span>,
+    /// An earlier time of creation.
+    pub created_at: Option<Millis>,
+    /// Start it at once.
+    pub start: Option<Claim>,
+    /// Record that it is already over.
+    pub finish: Option<End>,
+}
+
+/// The line of a parent, as recorded when the command is decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Family {
+    /// The parent.
+    pub parent: TaskId,
+    /// The top of its tree.
+    pub root: TaskId,
+    /// How many ancestors the child would have.
+    pub depth: usize,
+    /// The nearest ancestor that was cancelled or asked to be.
+    pub cancelled: Option<TaskNumber>,
+    /// Whether the task is itself among those ancestors, or has children of its own.
+    pub entangled: bool,
+}
+
+/// A claim on a task by an executor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claim {
+    /// Who does the work; `None` if there is nothing to observe.
+    pub executor: Option<Executor>,
+    /// How long a heartbeat keeps it alive.
+    pub lease: Option<Span>,
+    /// The caller's time of the start.
+    pub started_at: Option<Millis>,
+    /// What to fill in.
+    pub fill: Fill,
+    /// The parent's line, if a parent is filled in.
+    pub family: Option<Family>,
+}
+
+/// Which attempt a write speaks for. Empty: whichever is current.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClaimToken {
+    /// The attempt's number.
+    pub attempt: Option<u32>,
+    /// The executor's nonce: tells attempts apart whose number was reused after a power loss.
+    pub nonce: Option<String>,
+}
+
+/// A report of how far the work is. What is absent stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Units done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<u64>,
+    /// Units in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The unit's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What it waits for; `Some(None)` says that it waits no more.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub waiting_on: Option<Option<String>>,
+    /// The attempt's total usage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Artifacts to add.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// What to fill in.
+    #[serde(skip_serializing_if = "Fill::is_empty")]
+    pub fill: Fill,
+}
+
+/// Tells a `null` that is given from a field that is absent.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// How work ended, by the executor's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// A final status.
+    pub status: Status,
+    /// What a success amounts to.
+    pub outcome: Option<String>,
+    /// Why it ended otherwise.
+    pub reason: Option<String>,
+    /// What the work says of it.
+    pub report: Report,
+    /// The caller's time of the end.
+    pub ended_at: Option<Millis>,
+}
+
+/// How a task ended, by an operator's or host's word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The end.
+    pub end: End,
+    /// The author.
+    pub by: Option<String>,
+    /// The author's reason.
+    pub why: Option<String>,
+}
+
+/// What a canceller knows of the task's executor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CancelEvidence {
+    /// It may live.
+    MayLive,
+    /// It is proved dead, and nothing of its process group is left.
+    Gone(Evidence),
+}
+
+/// What a request to cancel came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Cancelled {
+    /// The intent is recorded; the executor will be told.
+    Requested,
+    /// The task is cancelled.
+    Cancelled,
+    /// The task had ended already.
+    Already,
+    /// The executor was dead; the task is settled.
+    ExecutorGone,
+}
+
+impl Cancelled {
+    /// The word of the answer.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Cancelled::Requested => "requested",
+            Cancelled::Cancelled => "cancelled",
+            Cancelled::Already => "already",
+            Cancelled::ExecutorGone => "executor_gone",
+        }
+    }
+}

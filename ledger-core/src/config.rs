@@ -1,0 +1,127 @@
+//! Policy that changes the ledger's behaviour. It is stored in the ledger, the same for every process and language.
+
+use crate::{Error, NotifyPolicy, Span, bounds};
+use alloc::format;
+use alloc::string::{String, ToString};
+
+/// What a key's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `full` or `relaxed`.
+    Durability,
+    /// A notify policy.
+    Notify,
+    /// A length of time.
+    Span,
+}
+
+/// One key: its name, its kind, what it is unless set, what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// The name. One that ends in `.*` stands for every lower-case word there.
+    pub name: &'static str,
+    /// What its value is.
+    pub kind: Kind,
+    /// What it is unless set; `None` for a family of keys, whose defaults differ.
+    pub default: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+}
+
+/// `full` or `relaxed`, unless a handle says otherwise.
+pub const DURABILITY: &str = "durability";
+/// The notify policy of a runtime's tasks, unless the task says otherwise.
+pub const NOTIFY: &str = "notify.";
+/// How long a running task with nothing to observe may be silent before the audit names it.
+pub const AUDIT_UNOBSERVED: &str = "audit.unobserved";
+/// How long a task may stay queued before the audit names it.
+pub const AUDIT_QUEUED: &str = "audit.queued";
+
+/// Every key there is.
+pub const KEYS: [Key; 4] = [
+    Key {
+        name: AUDIT_QUEUED,
+        kind: Kind::Span,
+        default: Some("1d"),
+        help: "how long a task may stay queued before the audit names it",
+    },
+    Key {
+        name: AUDIT_UNOBSERVED,
+        kind: Kind::Span,
+        default: Some("30m"),
+        help: "how long a running task with nothing to observe may be silent before the audit names it",
+    },
+    Key {
+        name: DURABILITY,
+        kind: Kind::Durability,
+        default: Some("full"),
+        help: "whether what was acknowledged survives a power loss (full) or only a crash (relaxed)",
+    },
+    Key {
+        name: "notify.*",
+        kind: Kind::Notify,
+        default: None,
+        help: "the notify policy of a runtime's tasks, as in notify.cron, unless the task says otherwise",
+    },
+];
+
+/// The key of a name.
+pub fn key(name: &str) -> Result<Key, Error> {
+    let fits = |key: &&Key| match key.name.strip_suffix('*') {
+        Some(prefix) => name.strip_prefix(prefix).is_some_and(|word| bounds::word("key", word).is_ok()),
+        None => key.name == name,
+    };
+    let expected = || KEYS.iter().map(|key| key.name).collect();
+    KEYS.iter().find(fits).copied().ok_or_else(|| Error::UnknownKey { key: name.into(), expected: expected() })
+}
+
+/// Checks a value for a key and gives it in its stored form.
+pub fn value(name: &str, value: &str) -> Result<String, Error> {
+    let invalid = |expected: &str| Error::invalid(format!("config.{name}"), bounds::quote(value), expected);
+    match key(name)?.kind {
+        Kind::Durability if Durability::from_word(value).is_some() => Ok(value.into()),
+        Kind::Durability => Err(invalid(Durability::EXPECTED)),
+        Kind::Notify if NotifyPolicy::from_word(value).is_some() => Ok(value.into()),
+        Kind::Notify => Err(invalid(NotifyPolicy::EXPECTED)),
+        Kind::Span => Span::parse(value).map(|span| span.to_string()).ok_or_else(|| invalid(Span::EXPECTED)),
+    }
+}
+
+/// What a key is unless set.
+pub fn default(name: &str) -> Option<String> {
+    match (name.strip_prefix(NOTIFY), key(name).ok()?.default) {
+        (Some(runtime), _) => Some(NotifyPolicy::default_for(runtime).as_str().into()),
+        (None, default) => default.map(Into::into),
+    }
+}
+
+/// How much an acknowledged write survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// A crash of the process; a power loss may take the newest writes.
+    Relaxed,
+    /// A power loss.
+    Full,
+}
+
+impl Durability {
+    /// The words, for messages.
+    pub const EXPECTED: &'static str = "full or relaxed";
+
+    /// The durability of a word.
+    pub fn from_word(word: &str) -> Option<Durability> {
+        match word {
+            "full" => Some(Durability::Full),
+            "relaxed" => Some(Durability::Relaxed),
+            _ => None,
+        }
+    }
+
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Durability::Relaxed => "relaxed",
+            Durability::Full => "full",
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! The immutable facts of a task's history.
+
+use crate::command::Progress;
+use crate::{
+    Artifact, Evidence, Executor, Failure, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, TaskId, Usage,
+};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+/// What happened. The task's descriptive fields stand in its row, which never changes them, and are not
+/// repeated here; the same holds for the report of a final end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The task was recorded.
+    Created(Opening),
+    /// An executor claimed it.
+    Started(Started),
+    /// The work moved.
+    Progress(Progress),
+    /// A progress beyond the thousandth: moves the row, enters no history.
+    ProgressUnrecorded(Progress),
+    /// The executor lives: moves the row, enters no history.
+    Heartbeat(Renewal),
+    /// Somebody asked to cancel it.
+    CancelRequested(Asked),
+    /// The executor learned of that.
+    CancelTold,
+    /// The executor, or somebody for it, ended it.
+    Finished(Ending),
+    /// An operator or host ended it.
+    Settled(Ending),
+    /// The queue's deadline passed.
+    Expired(Ending),
+    /// Evidence ended it.
+    Reaped(Ending),
+    /// The executor presumed dead spoke.
+    Recovered,
+    /// The notify policy changed.
+    NotifyChanged(NotifyPolicy),
+    /// An event of a newer version: kept, shown, without effect here.
+    Unknown {
+        /// The stored number of its kind.
+        kind: u8,
+        /// Its data as stored.
+        data: Json,
+    },
+}
+
+/// The stored numbers of the kinds of events. Stable for ever.
+#[repr(u8)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// See [`Event::Created`].
+    Created = 1,
+    /// See [`Event::Started`].
+    Started = 2,
+    /// See [`Event::Progress`].
+    Progress = 3,
+    /// See [`Event::CancelRequested`].
+    CancelRequested = 4,
+    /// See [`Event::CancelTold`].
+    CancelTold = 5,
+    /// See [`Event::Finished`].
+    Finished = 6,
+    /// See [`Event::Settled`].
+    Settled = 7,
+    /// See [`Event::Expired`].
+    Expired = 8,
+    /// See [`Event::Reaped`].
+    Reaped = 9,
+    /// See [`Event::Recovered`].
+    Recovered = 10,
+    /// See [`Event::NotifyChanged`].
+    NotifyChanged = 11,
+}
+
+impl EventKind {
+    /// Every kind, in the order of their numbers.
+    pub const ALL: [EventKind; 11] = [
+        EventKind::Created,
+        EventKind::Started,
+        EventKind::Progress,
+        EventKind::CancelRequested,
+        EventKind::CancelTold,
+        EventKind::Finished,
+        EventKind::Settled,
+        EventKind::Expired,
+        EventKind::Reaped,
+        EventKind::Recovered,
+        EventKind::NotifyChanged,
+    ];
+
+    /// The word of the history.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EventKind::Created => "created",
+            EventKind::Started => "started",
+            EventKind::Progress => "progress",
+            EventKind::CancelRequested => "cancel_requested",
+            EventKind::CancelTold => "cancel_told",
+            EventKind::Finished => "finished",
+            EventKind::Settled => "settled",
+            EventKind::Expired => "expired",
+            EventKind::Reaped => "reaped",
+            EventKind::Recovered => "recovered",
+            EventKind::NotifyChanged => "notify_changed",
+        }
+    }
+
+    /// The kind of a stored number.
+    pub fn from_code(code: u8) -> Option<EventKind> {
+        EventKind::ALL.into_iter().find(|kind| *kind as u8 == code)
+    }
+}
+
+/// What a creation adds to the row's descriptive fields.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Opening {
+    /// The policy at creation.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "stored_policy")]
+    pub notify: Option<NotifyPolicy>,
+    /// The caller's earlier time of creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Millis>,
+}
+
+fn stored_policy<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NotifyPolicy>, D::Error> {
+    String::deserialize(deserializer).map(|word| Some(NotifyPolicy::from_stored(&word)))
+}
+
+/// A claim.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Started {
+    /// The attempt it opens.
+    pub attempt: u32,
+    /// Who does the work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executor: Option<Executor>,
+    /// How long a heartbeat keeps it alive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<Span>,
+    /// The lease's end on the recorder's own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_clock: Option<Lease>,
+    /// The caller's time of the start, if not the event's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Millis>,
+    /// What was filled in.
+    #[serde(default, skip_serializing_if = "Fill::is_empty")]
+    pub fill: Fill,
+}
+
+/// A lease moved by a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Renewal {
+    /// The lease's new length, if it changed.
+    pub lease: Option<Span>,
+    /// The lease's end on the recorder's own clock.
+    pub lease_clock: Option<Lease>,
+}
+
+/// A request to cancel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Asked {
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// An end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ending {
+    /// How it ended.
+    pub status: Status,
+    /// What a success amounts to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Why it ended otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The author of a settlement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The author's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What proved or suggested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
+    /// The caller's time of the end, if not the event's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Millis>,
+    /// What the work says of its end. It stands in the task's row: an end with a report is final.
+    #[serde(skip)]
+    pub report: Report,
+}
+
+/// What the work says of its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Report {
+    /// What went wrong.
+    pub error: Option<Failure>,
+    /// The result in words.
+    pub summary: Option<String>,
+    /// The result as JSON.
+    pub result: Option<Json>,
+    /// A command's exit code.
+    pub exit_code: Option<i32>,
+    /// The signal that ended a command.
+    pub signal: Option<i32>,
+    /// The end of a command's output.
+    pub output: Option<Output>,
+    /// Artifacts to add.
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// The attempt's total usage.
+    pub usage: Option<Usage>,
+}
+
+/// What is null may be filled in once by a later start or progress.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Fill {
+    /// See [`crate::Task::kind`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// See [`crate::Task::source_id`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source_id: Option<String>,
+    /// See [`crate::Task::run_id`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<String>,
+    /// See [`crate::Task::requester_session`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester_session: Option<String>,
+    /// See [`crate::Task::session`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// See [`crate::Task::agent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// See [`crate::Task::requester_agent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requester_agent: Option<String>,
+    /// See [`crate::Task::retry_of`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<TaskId>,
+    /// See [`crate::Task::parent`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<TaskId>,
+    /// Follows from the parent; never given by a caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root: Option<TaskId>,
+}
+
+impl Fill {
+    /// Whether nothing is to be filled in.
+    pub fn is_empty(&self) -> bool {
+        *self == Fill::default()
+    }
+}
+
+impl Event {
+    /// The stored kind; `None` for what enters no history or comes from a newer version.
+    pub fn kind(&self) -> Option<EventKind> {
+        match self {
+            Event::Created(_) => Some(EventKind::Created),
+            Event::Started(_) => Some(EventKind::Started),
+            Event::Progress(_) => Some(EventKind::Progress),
+            Event::CancelRequested(_) => Some(EventKind::CancelRequested),
+            Event::CancelTold => Some(EventKind::CancelTold),
+            Event::Finished(_) => Some(EventKind::Finished),
+            Event::Settled(_) => Some(EventKind::Settled),
+            Event::Expired(_) => Some(EventKind::Expired),
+            Event::Reaped(_) => Some(EventKind::Reaped),
+            Event::Recovered => Some(EventKind::Recovered),
+            Event::NotifyChanged(_) => Some(EventKind::NotifyChanged),
+            Event::ProgressUnrecorded(_) | Event::Heartbeat(_) | Event::Unknown { .. } => None,
+        }
+    }
+
+    /// The ending, if it is one.
+    pub fn ending(&self) -> Option<&Ending> {
+        match self {
+            Event::Finished(ending) | Event::Settled(ending) | Event::Expired(ending) | Event::Reaped(ending) => {
+                Some(ending)
+            }
+            Event::Created(_)
+            | Event::Started(_)
+            | Event::Progress(_)
+            | Event::ProgressUnrecorded(_)
+            | Event::Heartbeat(_)
+            | Event::CancelRequested(_)
+            | Event::CancelTold
+            | Event::Recovered
+            | Event::NotifyChanged(_)
+            | Event::Unknown { .. } => None,
+        }
+    }
+
+    /// The data to store beside the kind, as JSON text; `None` if the kind says it all.
+    pub fn data(&self) -> Option<String> {
+        let data = match self {
+            Event::Created(opening) if *opening == Opening::default() => return None,
+            Event::Created(opening) => serde_json::to_string(opening),
+            Event::Started(started) => serde_json::to_string(started),
+            Event::Progress(progress) | Event::ProgressUnrecorded(progress) => serde_json::to_string(progress),
+            Event::CancelRequested(asked) if *asked == Asked::default() => return None,
+            Event::CancelRequested(asked) => serde_json::to_string(asked),
+            Event::Finished(ending) | Event::Settled(ending) | Event::Expired(ending) | Event::Reaped(ending) => {
+                serde_json::to_string(ending)
+            }
+            Event::NotifyChanged(policy) => serde_json::to_string(policy),
+            Event::Heartbeat(_) | Event::CancelTold | Event::Recovered => return None,
+            Event::Unknown { data, .. } => return Some(data.as_str().into()),
+        };
+        data.ok()
+    }
+
+    /// The event of a stored kind and its data. Whatever this version cannot read is kept as unknown.
+    pub fn from_stored(code: u8, data: Option<&str>) -> Event {
+        let text = data.unwrap_or("{}");
+        let read = || -> Option<Event> {
+            Some(match EventKind::from_code(code)? {
+                EventKind::Created => Event::Created(serde_json::from_str(text).ok()?),
+                EventKind::Started => Event::Started(serde_json::from_str(text).ok()?),
+                EventKind::Progress => Event::Progress(serde_json::from_str(text).ok()?),
+                EventKind::CancelRequested => Event::CancelRequested(serde_json::from_str(text).ok()?),
+                EventKind::CancelTold => Event::CancelTold,
+                EventKind::Finished => Event::Finished(serde_json::from_str(text).ok()?),
+                EventKind::Settled => Event::Settled(serde_json::from_str(text).ok()?),
+                EventKind::Expired => Event::Expired(serde_json::from_str(text).ok()?),
+                EventKind::Reaped => Event::Reaped(serde_json::from_str(text).ok()?),
+                EventKind::Recovered => Event::Recovered,
+                EventKind::NotifyChanged => {
+                    let word: String = serde_json::from_str(text).ok()?;
+                    Event::NotifyChanged(NotifyPolicy::from_stored(&word))
+                }
+            })
+        };
+        let unknown = || Event::Unknown { kind: code, data: Json::parse(text).unwrap_or_else(|_| Json::null()) };
+        read().unwrap_or_else(unknown)
+    }
+}

@@ -1,0 +1,74 @@
+//! The words and the rules of bgledger.
+//!
+//! A task is the record of one piece of detached work. Everything that may happen to it goes through
+//! [`decide`]: a pure function over (task, command, moment) that answers with events or with one typed
+//! refusal. [`evolve`] alone turns events into state. Faces speak [`Request`] and [`Response`].
+//!
+//! Nothing in this crate knows the time, draws a random number, touches a file or computes with floats:
+//! the moment, fresh ids and evidence about processes are arguments.
+#![no_std]
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::float_arithmetic,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod audit;
+pub mod bounds;
+pub mod config;
+mod command;
+mod decide;
+pub mod docs;
+mod error;
+mod event;
+mod evolve;
+mod id;
+mod json;
+mod liveness;
+mod lookup;
+mod notice;
+mod record;
+mod request;
+mod response;
+mod text;
+mod time;
+mod word;
+
+pub use command::{Birth, CancelEvidence, Claim, ClaimToken, Command, Cancelled, End, Family, Moment, Progress, Settlement};
+pub use decide::{Answer, Decision, decide};
+pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};
+pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Renewal, Report, Started};
+pub use evolve::{evolve, fold, same_but_for_heartbeats};
+pub use id::{Seq, TaskId, TaskNumber};
+pub use json::{Json, Metadata};
+pub use liveness::{Evidence, LEASE_GRACE, Liveness, Observation, Observed, judge};
+pub use lookup::Lookup;
+pub use notice::{Owed, Recipient, owed};
+pub use record::{
+    Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage,
+};
+pub use request::{
+    Audit, Call, CancelRequest, CommandName, Config, Create, Doctor, ExecutorSpec, Finish, Heartbeat,
+    History, List, Maintenance, Notify, ProgressRequest, Request, Settle, Show, Start, Stats, StatusFilter, Tree,
+    Verify, Wait, Watch, Envelope, ClaimSpec, EndSpec,
+};
+pub use response::{CancelledTask, 
+    Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, Change, Check, CheckState, ConfigReply,
+    Created, DoctorReport, Events, HistoryEvent, MaintenanceReport, Recorded, Response, Setting, Shown,
+    StatsReport, TaskPage, TaskView, Tasks, TreeNode, VerifyReport,
+};
+pub use text::{Escaped, escape};
+pub use time::{Millis, Span};
+pub use word::{Delivery, NotifyPolicy, Status, Via, outcome, reason, runtime, waiting_on};

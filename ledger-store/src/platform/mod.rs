@@ -1,0 +1,18 @@
+//! What the operating system knows: this machine, its processes, its clocks, its files.
+//!
+//! Nothing here knows about tasks. Facts come from `/proc` on Linux and from plain system calls elsewhere;
+//! what cannot be told is `None` or `Unknown`, never a guess.
+
+mod clock;
+mod files;
+mod filesystem;
+mod group;
+mod host;
+mod process;
+
+pub use clock::{monotonic_ms, random_bytes, wall_ms};
+pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};
+pub use filesystem::{FileSystem, file_system};
+pub use group::{Signal, Stopped, group_is, signal_group, stop_group};
+pub use host::{Host, host, in_container};
+pub use process::{Member, ProcessState, group_members, own_pid, process};
