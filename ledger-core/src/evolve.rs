@@ -91,6 +91,11 @@ impl Task {
         }
     }
 
+    /// The same task before its first event, under a number: for a history that is recorded anew.
+    pub fn before_history(&self, number: TaskNumber) -> Task {
+        Task { number, ..self.descriptive() }
+    }
+
     /// The same task before its first event: what its row says of it that no event changes.
     fn descriptive(&self) -> Task {
         Task {

@@ -19,9 +19,7 @@ pub fn wall_ms() -> i64 {
 pub fn monotonic_ms() -> i64 {
     #[cfg(unix)]
     {
-        milliseconds(rustix::time::clock_gettime(
-            rustix::time::ClockId::Monotonic,
-        ))
+        milliseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
     }
     #[cfg(not(unix))]
     {
@@ -44,9 +42,7 @@ pub fn random_bytes<const N: usize>() -> [u8; N] {
 #[cfg(unix)]
 fn milliseconds(time: rustix::time::Timespec) -> i64 {
     let seconds: i64 = time.tv_sec;
-    seconds
-        .saturating_mul(1000)
-        .saturating_add(time.tv_nsec / 1_000_000)
+    seconds.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000)
 }
 
 fn from_system(bytes: &mut [u8]) -> bool {
@@ -75,9 +71,7 @@ fn from_getrandom(bytes: &mut [u8]) -> bool {
 
 fn from_device(bytes: &mut [u8]) -> bool {
     use std::io::Read;
-    std::fs::File::open("/dev/urandom")
-        .and_then(|mut device| device.read_exact(bytes))
-        .is_ok()
+    std::fs::File::open("/dev/urandom").and_then(|mut device| device.read_exact(bytes)).is_ok()
 }
 
 fn from_hash_keys(bytes: &mut [u8]) {
@@ -92,10 +86,7 @@ fn from_hash_keys(bytes: &mut [u8]) {
 
 #[cfg(not(unix))]
 mod elsewhere {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this file is where the clock is read"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this file is where the clock is read")]
     pub(super) fn wall_ms() -> i64 {
         use std::time::{SystemTime, UNIX_EPOCH};
         let (span, sign) = match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -73,22 +73,14 @@ fn no_follow() -> i32 {
 #[cfg(unix)]
 fn identity_of(metadata: &std::fs::Metadata) -> io::Result<FileIdentity> {
     use std::os::unix::fs::MetadataExt;
-    Ok(FileIdentity {
-        dev: metadata.dev(),
-        ino: metadata.ino(),
-    })
+    Ok(FileIdentity { dev: metadata.dev(), ino: metadata.ino() })
 }
 
 #[cfg(not(unix))]
 fn identity_of(metadata: &std::fs::Metadata) -> io::Result<FileIdentity> {
     let created = metadata.created()?;
-    let since = created
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    Ok(FileIdentity {
-        dev: 0,
-        ino: u64::try_from(since.as_nanos()).unwrap_or(0),
-    })
+    let since = created.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Ok(FileIdentity { dev: 0, ino: u64::try_from(since.as_nanos()).unwrap_or(0) })
 }
 
 #[cfg(all(test, unix))]
@@ -104,10 +96,7 @@ mod tests {
 
     impl Folder {
         fn new() -> Self {
-            let name = format!(
-                "bgledger-files-{:x}",
-                u64::from_ne_bytes(super::super::random_bytes())
-            );
+            let name = format!("bgledger-files-{:x}", u64::from_ne_bytes(super::super::random_bytes()));
             Self(std::env::temp_dir().join(name))
         }
     }
@@ -130,10 +119,7 @@ mod tests {
         let deep = folder.0.join("a/b");
         create_private_dir(&deep)?;
         create_private_dir(&deep)?;
-        assert_eq!(
-            (mode(&folder.0)?, mode(&folder.0.join("a"))?, mode(&deep)?),
-            (0o755, 0o700, 0o700)
-        );
+        assert_eq!((mode(&folder.0)?, mode(&folder.0.join("a"))?, mode(&deep)?), (0o755, 0o700, 0o700));
         Ok(())
     }
 

@@ -84,10 +84,7 @@ const NETWORK_FUSE: &[&str] = &[
 ];
 
 /// The verdict on a statfs type and, for FUSE, the mount's type as mountinfo spells it.
-#[cfg_attr(
-    not(any(target_os = "linux", test)),
-    expect(dead_code, reason = "only Linux tells these numbers")
-)]
+#[cfg_attr(not(any(target_os = "linux", test)), expect(dead_code, reason = "only Linux tells these numbers"))]
 fn classify(f_type: u64, mount_type: Option<&str>) -> FileSystem {
     // The field is signed on some machines, which widens its upper bits.
     let magic = f_type & 0xFFFF_FFFF;
@@ -115,10 +112,7 @@ mod linux {
         let Some((existing, facts)) = path.ancestors().find_map(ask) else {
             return FileSystem::Local;
         };
-        #[expect(
-            clippy::cast_sign_loss,
-            reason = "a magic number; classify looks at its bits"
-        )]
+        #[expect(clippy::cast_sign_loss, reason = "a magic number; classify looks at its bits")]
         let f_type = facts.f_type as u64;
         let mount = (f_type == FUSE).then(|| mount_type(existing)).flatten();
         classify(f_type, mount.as_deref())
@@ -126,30 +120,20 @@ mod linux {
 
     fn ask(path: &Path) -> Option<(&Path, StatFs)> {
         // The last ancestor of a relative path is empty and stands for the current directory.
-        let path = if path.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            path
-        };
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         Some((path, statfs(path).ok()?))
     }
 
     fn mount_type(path: &Path) -> Option<String> {
         let device = std::fs::metadata(path).ok()?.dev();
         let mounts = std::fs::read(Path::new("/proc/self/mountinfo")).ok()?;
-        mount_type_of(
-            &String::from_utf8_lossy(&mounts),
-            major(device),
-            minor(device),
-        )
+        mount_type_of(&String::from_utf8_lossy(&mounts), major(device), minor(device))
     }
 
     /// The type of the mount with that device number; the format is in proc_pid_mountinfo(5).
     pub(super) fn mount_type_of(mounts: &str, major: u32, minor: u32) -> Option<String> {
         let device = format!("{major}:{minor}");
-        let line = mounts
-            .lines()
-            .find(|line| line.split(' ').nth(2) == Some(&device))?;
+        let line = mounts.lines().find(|line| line.split(' ').nth(2) == Some(&device))?;
         let (_, source) = line.split_once(" - ")?;
         Some(source.split(' ').next()?.to_owned())
     }
@@ -200,10 +184,7 @@ mod tests {
     fn the_mount_is_found_by_its_device() {
         let mounts = "36 35 98:0 / / rw master:1 - ext4 /dev/root rw\n\
                       37 36 0:52 / /mnt/a\\040b rw shared:7 master:2 - fuse.sshfs host:/ rw\n";
-        assert_eq!(
-            linux::mount_type_of(mounts, 0, 52).as_deref(),
-            Some("fuse.sshfs")
-        );
+        assert_eq!(linux::mount_type_of(mounts, 0, 52).as_deref(), Some("fuse.sshfs"));
         assert_eq!(linux::mount_type_of(mounts, 98, 0).as_deref(), Some("ext4"));
         assert_eq!(linux::mount_type_of(mounts, 0, 5), None);
     }
@@ -212,9 +193,6 @@ mod tests {
     fn a_path_yet_to_be_made_is_asked_through_its_ancestors() {
         let missing = std::env::temp_dir().join("not/there/yet/ledger.db");
         assert_eq!(file_system(&missing), file_system(&std::env::temp_dir()));
-        assert_eq!(
-            file_system(Path::new("not/there")),
-            file_system(Path::new("."))
-        );
+        assert_eq!(file_system(Path::new("not/there")), file_system(Path::new(".")));
     }
 }

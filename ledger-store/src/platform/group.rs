@@ -53,14 +53,10 @@ pub fn signal_group(group: u32, signal: Signal) -> io::Result<bool> {
 /// a zombie. The leader gone, it is the same group if it has members and none is older than the leader was.
 pub fn group_is(group: u32, leader_started: u64) -> Option<bool> {
     match process(group) {
-        ProcessState::Running { started } | ProcessState::Zombie { started } => {
-            Some(started == leader_started)
-        }
+        ProcessState::Running { started } | ProcessState::Zombie { started } => Some(started == leader_started),
         ProcessState::Gone => {
             let members = group_members(group)?;
-            let none_older = members
-                .iter()
-                .all(|member| member.started >= leader_started);
+            let none_older = members.iter().all(|member| member.started >= leader_started);
             Some(!members.is_empty() && none_older)
         }
         ProcessState::Unknown => None,
@@ -90,8 +86,7 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Signals until the group is empty. `None`: `patience` is over and members are left.
 fn insist(group: u32, leader_started: u64, signal: Signal, patience: Duration) -> Option<Stopped> {
-    let until =
-        monotonic_ms().saturating_add(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
+    let until = monotonic_ms().saturating_add(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
     let mut sent = false;
     loop {
         match is_alive(group, leader_started) {

@@ -8,11 +8,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// A shell script in a group of its own, once it has said that it is ready.
 fn group_of(script: &str) -> Result<(Child, u64), Box<dyn Error>> {
-    let mut leader = Command::new("sh")
-        .args(["-c", script])
-        .process_group(0)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut leader = Command::new("sh").args(["-c", script]).process_group(0).stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     BufReader::new(leader.stdout.take().ok_or("no pipe")?).read_line(&mut line)?;
     assert_eq!(line, "ready\n");
@@ -32,11 +28,7 @@ fn a_willing_group_ends_within_its_grace() -> Outcome {
     let before = monotonic_ms();
     assert_eq!(stop(leader.id(), started, 10_000), Stopped::Stopped);
     assert!(monotonic_ms() - before < 5_000);
-    assert_eq!(
-        stop(leader.id(), started, 0),
-        Stopped::NotThere,
-        "only a zombie is left"
-    );
+    assert_eq!(stop(leader.id(), started, 0), Stopped::NotThere, "only a zombie is left");
     leader.wait()?;
     assert_eq!(group_is(leader.id(), started), Some(false));
     assert_eq!(stop(leader.id(), started, 0), Stopped::NotThere);
@@ -45,8 +37,7 @@ fn a_willing_group_ends_within_its_grace() -> Outcome {
 
 #[test]
 fn grandchildren_that_ignore_sigterm_are_killed_after_their_leader_is_gone() -> Outcome {
-    let (mut leader, started) =
-        group_of("(trap '' TERM; echo ready; while :; do sleep 1; done) & wait")?;
+    let (mut leader, started) = group_of("(trap '' TERM; echo ready; while :; do sleep 1; done) & wait")?;
     leader.kill()?;
     leader.wait()?;
     assert_eq!(process(leader.id()), ProcessState::Gone);
@@ -62,10 +53,7 @@ fn a_suspended_group_is_woken_to_hear_sigterm() -> Outcome {
     assert!(signal_group(leader.id(), Signal::Stop)?);
     assert_eq!(stop(leader.id(), started, 10_000), Stopped::Stopped);
     let status = leader.wait()?;
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(15)
-    );
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(15));
     Ok(())
 }
 
@@ -92,10 +80,7 @@ fn stopping_one_group_does_not_touch_its_neighbour() -> Outcome {
     let (mut ours, started) = group_of("sleep 60 & echo ready; wait")?;
     let (mut theirs, theirs_started) = group_of("sleep 60 & echo ready; wait")?;
     assert_eq!(stop(ours.id(), started, 10_000), Stopped::Stopped);
-    assert_eq!(
-        group_members(theirs.id()).map(|members| members.len()),
-        Some(2)
-    );
+    assert_eq!(group_members(theirs.id()).map(|members| members.len()), Some(2));
     assert_eq!(stop(theirs.id(), theirs_started, 0), Stopped::Stopped);
     ours.wait()?;
     theirs.wait()?;

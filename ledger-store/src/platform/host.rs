@@ -31,13 +31,7 @@ pub fn host() -> &'static Host {
 pub fn in_container() -> bool {
     static CONTAINED: OnceLock<bool> = OnceLock::new();
     *CONTAINED.get_or_init(|| {
-        [
-            "/.dockerenv",
-            "/run/.containerenv",
-            "/run/systemd/container",
-        ]
-        .iter()
-        .any(|mark| Path::new(mark).exists())
+        ["/.dockerenv", "/run/.containerenv", "/run/systemd/container"].iter().any(|mark| Path::new(mark).exists())
             || host().pid_namespace.is_some_and(is_nested)
             || std::fs::read("/proc/1/cgroup").is_ok_and(|text| cgroup_names_a_container(&text))
             || std::fs::read("/proc/1/environ").is_ok_and(|text| environment_names_one(&text))
@@ -70,17 +64,11 @@ fn is_nested(pid_namespace: u64) -> bool {
 
 fn cgroup_names_a_container(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
-    ["docker", "kubepods", "containerd", "libpod", "/lxc"]
-        .iter()
-        .any(|engine| text.contains(engine))
+    ["docker", "kubepods", "containerd", "libpod", "/lxc"].iter().any(|engine| text.contains(engine))
 }
 
 fn environment_names_one(text: &[u8]) -> bool {
-    text.split(|byte| *byte == 0).any(|entry| {
-        entry
-            .strip_prefix(b"container=")
-            .is_some_and(|name| !name.is_empty())
-    })
+    text.split(|byte| *byte == 0).any(|entry| entry.strip_prefix(b"container=").is_some_and(|name| !name.is_empty()))
 }
 
 #[cfg(test)]
@@ -100,9 +88,7 @@ mod tests {
         assert!(cgroup_names_a_container(b"0::/kubepods.slice/pod1\n"));
         assert!(!cgroup_names_a_container(b"0::/init.scope\n"));
         assert!(environment_names_one(b"PATH=/bin\0container=podman\0"));
-        assert!(!environment_names_one(
-            b"PATH=/bin\0container=\0xcontainer=y\0"
-        ));
+        assert!(!environment_names_one(b"PATH=/bin\0container=\0xcontainer=y\0"));
         assert!(!is_nested(4_026_531_836));
     }
 }

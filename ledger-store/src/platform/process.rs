@@ -79,11 +79,7 @@ impl Stat {
         let started = self.started;
         // A first thread that returned early looks like a zombie while the process's other threads live.
         let ended = matches!(self.state, b'Z' | b'X' | b'x') && self.threads <= 1;
-        if ended {
-            ProcessState::Zombie { started }
-        } else {
-            ProcessState::Running { started }
-        }
+        if ended { ProcessState::Zombie { started } } else { ProcessState::Running { started } }
     }
 }
 
@@ -98,10 +94,7 @@ fn read_stat(_pid: u32) -> Option<Stat> {
 }
 
 /// The fields of proc_pid_stat(5). The name in parentheses may hold anything, also parentheses.
-#[cfg_attr(
-    not(target_os = "linux"),
-    expect(dead_code, reason = "only Linux has the file")
-)]
+#[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only Linux has the file"))]
 fn parse_stat(line: &[u8]) -> Option<Stat> {
     let name_end = line.iter().rposition(|byte| *byte == b')')?;
     let rest = std::str::from_utf8(line.get(name_end + 1..)?).ok()?;
@@ -110,12 +103,7 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
     let group = fields.nth(1)?.parse::<i64>().ok()?; // field 5
     let threads = fields.nth(14)?.parse().ok()?; // field 20
     let started = fields.nth(1)?.parse().ok()?; // field 22
-    Some(Stat {
-        state,
-        group: u32::try_from(group).unwrap_or(0),
-        threads,
-        started,
-    })
+    Some(Stat { state, group: u32::try_from(group).unwrap_or(0), threads, started })
 }
 
 #[cfg(unix)]
@@ -169,10 +157,7 @@ mod tests {
     fn a_process_named_like_a_stat_line_is_read_from_its_last_parenthesis() -> Outcome {
         let line = b"7 (a) Z 1 (\xff) b) S 1 77 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4321 0 0\n";
         let stat = parse_stat(line).ok_or("unreadable")?;
-        assert_eq!(
-            (stat.group, stat.state()),
-            (77, ProcessState::Running { started: 4321 })
-        );
+        assert_eq!((stat.group, stat.state()), (77, ProcessState::Running { started: 4321 }));
         assert!(parse_stat(b"7 (cut) S 1 77").is_none());
         assert!(parse_stat(b"").is_none());
         Ok(())
@@ -180,11 +165,8 @@ mod tests {
 
     #[test]
     fn a_zombie_first_thread_with_living_threads_still_runs() -> Outcome {
-        let line = |threads| {
-            parse_stat(
-                format!("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 5 0").as_bytes(),
-            )
-        };
+        let line =
+            |threads| parse_stat(format!("7 (x) Z 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 5 0").as_bytes());
         let (many, one) = (line(2).ok_or("two")?, line(1).ok_or("one")?);
         assert_eq!(many.state(), ProcessState::Running { started: 5 });
         assert_eq!(one.state(), ProcessState::Zombie { started: 5 });

@@ -1,0 +1,81 @@
+//! The ledger's stored policy: settings by key, each with where it comes from.
+
+use crate::sqlite::Failure;
+use crate::write::Written;
+use bgledger_core::audit::Thresholds;
+use bgledger_core::config::{self, AUDIT_QUEUED, AUDIT_UNOBSERVED, DURABILITY, Durability, KEYS, NOTIFY};
+use bgledger_core::{Config, ConfigReply, NotifyPolicy, Response, Setting, Span};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::BTreeMap;
+
+/// The value of a key: what somebody set, else the default.
+fn value(sql: &Connection, key: &str) -> Result<Option<String>, Failure> {
+    let query = "SELECT value FROM config WHERE key = ?1";
+    let set = sql.prepare_cached(query)?.query_row([key], |row| row.get(0)).optional()?;
+    Ok(set.or_else(|| config::default(key)))
+}
+
+/// The durability of handles that choose none.
+pub(crate) fn durability(sql: &Connection) -> Result<Durability, Failure> {
+    let word = value(sql, DURABILITY)?;
+    // A word from a newer version is taken for the safer choice.
+    Ok(word.and_then(|word| Durability::from_word(&word)).unwrap_or(Durability::Full))
+}
+
+/// The notify policy of a runtime's tasks that choose none.
+pub(crate) fn notify_default(sql: &Connection, runtime: &str) -> Result<NotifyPolicy, Failure> {
+    let word = value(sql, &format!("{NOTIFY}{runtime}"))?;
+    Ok(word.map_or(NotifyPolicy::DoneOnly, |word| NotifyPolicy::from_stored(&word)))
+}
+
+/// From when on silence and waiting are findings.
+pub(crate) fn thresholds(sql: &Connection) -> Result<Thresholds, Failure> {
+    let span = |key: &str| -> Result<Span, Failure> {
+        let set = value(sql, key)?.and_then(|text| Span::parse(&text));
+        Ok(set.or_else(|| Span::parse(&config::default(key)?)).unwrap_or(Span::MAX))
+    };
+    Ok(Thresholds { unobserved: span(AUDIT_UNOBSERVED)?, queued: span(AUDIT_QUEUED)? })
+}
+
+/// Sets what is to be set and answers with the settings.
+pub(crate) fn apply(sql: &Connection, request: &Config) -> Result<Written, Failure> {
+    for (key, value) in &request.set {
+        match value {
+            Some(value) => {
+                let value = config::value(key, value)?;
+                let set = "INSERT INTO config VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+                sql.prepare_cached(set)?.execute((key, value))?;
+            }
+            None => {
+                config::key(key)?;
+                sql.prepare_cached("DELETE FROM config WHERE key = ?1")?.execute([key])?;
+            }
+        }
+    }
+    let response = Response::Config(settings(sql, request)?);
+    Ok(Written { response, wrote: !request.set.is_empty() })
+}
+
+/// The settings asked for: one key, those just set, or all.
+pub(crate) fn settings(sql: &Connection, request: &Config) -> Result<ConfigReply, Failure> {
+    let mut set: BTreeMap<String, String> = BTreeMap::new();
+    let mut statement = sql.prepare_cached("SELECT key, value FROM config")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        set.insert(row.get(0)?, row.get(1)?);
+    }
+    let keys: Vec<String> = match &request.get {
+        Some(key) => vec![key.clone()],
+        None if !request.set.is_empty() => request.set.keys().cloned().collect(),
+        None => {
+            let fixed = KEYS.iter().filter(|key| key.default.is_some()).map(|key| key.name.to_owned());
+            let runtimes = ["acp", "cli", "cron", "subagent"].map(|runtime| format!("{NOTIFY}{runtime}"));
+            fixed.chain(runtimes).chain(set.keys().cloned()).collect()
+        }
+    };
+    let setting = |key: &String| match set.get(key) {
+        Some(value) => Setting { value: Some(value.clone()), origin: "ledger" },
+        None => Setting { value: config::default(key), origin: "default" },
+    };
+    Ok(ConfigReply { config: keys.into_iter().map(|key| (key.clone(), setting(&key))).collect() })
+}

@@ -1,0 +1,297 @@
+//! One SQLite connection: how it is opened, checked and closed.
+
+use crate::platform::{self, FileIdentity, FileSystem};
+use crate::schema;
+use crate::sqlite::{Failure, Phase};
+use crate::turnstile::{self, Deadline, beside};
+use bgledger_core::Error;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use std::cell::Cell;
+use std::fs;
+use std::io::ErrorKind;
+use std::mem::ManuallyDrop;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// SQLite before 3.51.3 may lose a WAL that two connections reset at once.
+const OLDEST_SQLITE: i32 = 3_051_003;
+/// Statements kept prepared.
+const STATEMENTS: usize = 64;
+
+/// A connection that knows which files it has open, and closes without harm.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    sql: ManuallyDrop<Connection>,
+    path: PathBuf,
+    pid: u32,
+    /// The `-wal` that the connection writes to; `None` where there is none (read from a folder that cannot be
+    /// written, or a network file system).
+    wal: Cell<Option<FileIdentity>>,
+    database: FileIdentity,
+    /// Pages in the WAL after the last commit.
+    wal_pages: Arc<AtomicI64>,
+    full_sync: Cell<bool>,
+}
+
+/// What is known of a path before SQLite touches it.
+pub(crate) enum Place {
+    /// There is no file, but there may be one.
+    Vacant,
+    /// There is a file of at least one byte.
+    File,
+}
+
+/// Looks at a path by stat alone.
+pub(crate) fn inspect(path: &Path, allow_network_fs: bool) -> Result<(Place, FileSystem), Error> {
+    let shown = || path.display().to_string();
+    let bad = |problem: &str| Error::BadPath { path: shown(), problem: problem.into() };
+    let file_system = platform::file_system(path);
+    if let FileSystem::Network(name) = &file_system
+        && !allow_network_fs
+    {
+        return Err(Error::NetworkFileSystem { path: shown(), file_system: name.clone() });
+    }
+    let place = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => return Err(bad("it is a folder")),
+        Ok(found) if found.is_symlink() => return Err(bad("it is a symbolic link")),
+        Ok(found) if !found.is_file() => return Err(bad("it is not a regular file")),
+        Ok(found) if platform::has_other_names(&found) => return Err(bad("it has other hard links")),
+        Ok(found) if found.len() == 0 => {
+            return Err(Error::NotALedger { path: shown(), problem: "the file is empty".into() });
+        }
+        Ok(_) => Place::File,
+        Err(error) if error.kind() == ErrorKind::NotFound => Place::Vacant,
+        Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(bad("a part of it is not a folder")),
+        Err(error) => return Err(Error::Unreadable { path: shown(), problem: error.to_string() }),
+    };
+    Ok((place, file_system))
+}
+
+/// Makes a ledger: whole under a name of its own, then put in place. Another process that is faster is no error.
+pub(crate) fn create(path: &Path, network: bool) -> Result<(), Error> {
+    let shown = || path.display().to_string();
+    let failed = |error: std::io::Error| match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Error::ReadOnly { path: shown(), problem: error.to_string() }
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull { path: shown() },
+        _ => Error::Io { path: shown(), problem: error.to_string() },
+    };
+    if let Some(folder) = path.parent() {
+        platform::create_private_dir(folder).map_err(failed)?;
+    }
+    let draft = beside(path, &format!("-new-{:016x}", u64::from_le_bytes(platform::random_bytes())));
+    let made = draft_ledger(&draft, network).and_then(|()| platform::rename_to_vacant(&draft, path).map_err(failed));
+    for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
+        // It is gone already unless something failed.
+        let _ = fs::remove_file(leftover);
+    }
+    made.map(drop)
+}
+
+fn draft_ledger(draft: &Path, network: bool) -> Result<(), Error> {
+    let explain = |failure: Failure| failure.explain(draft, Phase::Open, 0);
+    let created = platform::create_private_file(draft).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            Error::ReadOnly { path: draft.display().to_string(), problem: error.to_string() }
+        }
+        ErrorKind::StorageFull => Error::DiskFull { path: draft.display().to_string() },
+        _ => Error::Io { path: draft.display().to_string(), problem: error.to_string() },
+    })?;
+    if !created {
+        return Err(Error::internal("two drafts of one name"));
+    }
+    let mut sql =
+        Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+            .map_err(|error| explain(error.into()))?;
+    let mut fill = || -> Result<(), Failure> {
+        sql.pragma_update(None, "synchronous", "FULL")?;
+        schema::migrate(&mut sql)?;
+        let mode = if network { "DELETE" } else { "WAL" };
+        sql.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))?;
+        Ok(())
+    };
+    let filled = fill();
+    // With the last connection the sidecars go; the file alone is the ledger.
+    drop(sql);
+    filled.map_err(explain)
+}
+
+impl Conn {
+    /// Opens an existing ledger for recording and brings it to this program's format.
+    pub(crate) fn record(path: &Path, network: bool, deadline: &Deadline) -> Result<Conn, Error> {
+        let conn = Conn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, false)?;
+        conn.set_up(true, network, deadline)
+    }
+
+    /// Opens an existing ledger for reading; nothing is written, not even by SQLite.
+    pub(crate) fn read(path: &Path, network: bool, deadline: &Deadline) -> Result<Conn, Error> {
+        let attempt = Conn::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, false)
+            .and_then(|conn| conn.set_up(false, network, deadline));
+        match attempt {
+            Err(Error::Unreadable { .. } | Error::ReadOnly { .. } | Error::Io { .. }) if still(path) => {
+                Conn::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, true)?.set_up(false, true, deadline)
+            }
+            other => other,
+        }
+    }
+
+    fn open(path: &Path, access: OpenFlags, immutable: bool) -> Result<Conn, Error> {
+        let explain = |error: rusqlite::Error| Failure::from(error).explain(path, Phase::Open, 0);
+        if rusqlite::version_number() < OLDEST_SQLITE {
+            return Err(Error::internal(format!("SQLite {} is too old", rusqlite::version())));
+        }
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let sql = match immutable {
+            false => Connection::open_with_flags(path, flags),
+            true => Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI),
+        };
+        let sql = sql.map_err(explain)?;
+        let identity = platform::identity(path).ok().flatten();
+        let Some(database) = identity else {
+            return Err(Error::NoLedger { path: path.display().to_string() });
+        };
+        Ok(Conn {
+            sql: ManuallyDrop::new(sql),
+            path: path.to_owned(),
+            pid: platform::own_pid(),
+            wal: Cell::new(None),
+            database,
+            wal_pages: Arc::new(AtomicI64::new(0)),
+            full_sync: Cell::new(true),
+        })
+    }
+
+    /// Everything up to the version check only reads.
+    fn set_up(mut self, writes: bool, network: bool, deadline: &Deadline) -> Result<Conn, Error> {
+        let path = self.path.clone();
+        let _patience = turnstile::patience(*deadline);
+        let explain = |failure: Failure| failure.explain(&path, Phase::Open, deadline.waited_ms());
+        let sql = &mut *self.sql;
+        let mut prepare = || -> Result<bool, Failure> {
+            turnstile::install(sql)?;
+            sql.set_prepared_statement_cache_capacity(STATEMENTS);
+            let heading = schema::heading(sql)?;
+            schema::admit(&heading, &path.display().to_string(), writes)?;
+            guard(sql)?;
+            if writes && heading.format < schema::FORMAT {
+                schema::migrate(sql)?;
+            }
+            let mode: String = sql.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+            let mode = match mode == "wal" || network || !writes {
+                true => mode,
+                // Somebody turned it off; recording turns it on again.
+                false => sql.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?,
+            };
+            sql.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+            Ok(mode == "wal")
+        };
+        let is_wal = prepare().map_err(explain)?;
+        let pages = Arc::clone(&self.wal_pages);
+        sql.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
+            pages.store(i64::from(count), Ordering::Relaxed);
+            Ok(())
+        }))
+        .map_err(|error| explain(error.into()))?;
+        if is_wal {
+            self.wal.set(platform::identity(&beside(&self.path, "-wal")).ok().flatten());
+        }
+        Ok(self)
+    }
+
+    /// The connection, for statements.
+    pub(crate) fn sql(&self) -> &Connection {
+        &self.sql
+    }
+
+    /// Whether the files under this connection are still the ones that the path names.
+    ///
+    /// A second SQLite in this process that closes the file drops our locks, and may delete the `-wal`; whatever is
+    /// written then is lost with it.
+    pub(crate) fn is_in_place(&self) -> bool {
+        let here = |path: &Path| platform::identity(path).ok().flatten();
+        here(&self.path) == Some(self.database)
+            && match self.wal.get() {
+                Some(wal) => here(&beside(&self.path, "-wal")) == Some(wal),
+                None => true,
+            }
+    }
+
+    /// Makes the next commits sync, or not.
+    pub(crate) fn sync(&self, full: bool) -> Result<(), rusqlite::Error> {
+        if self.full_sync.get() != full {
+            self.sql.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
+            self.full_sync.set(full);
+        }
+        Ok(())
+    }
+
+    /// Pages in the WAL after the last commit.
+    pub(crate) fn wal_pages(&self) -> i64 {
+        self.wal_pages.load(Ordering::Relaxed)
+    }
+
+    /// Moves what it can from the WAL to the database, without waiting for anybody.
+    pub(crate) fn checkpoint(&self) {
+        let _patience = turnstile::patience(Deadline::after(std::time::Duration::ZERO));
+        // A checkpoint that cannot run now runs after a later commit.
+        let _ = self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        self.wal_pages.store(0, Ordering::Relaxed);
+    }
+
+    /// Closes without touching files that are no longer ours.
+    pub(crate) fn abandon(self) {
+        let _ = self.sql.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        if self.pid != platform::own_pid() {
+            // A forked child may neither use nor close its parent's connection: it is leaked.
+            return;
+        }
+        if !self.is_in_place() {
+            let _ = self.sql.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        }
+        // SAFETY: `sql` is not used after this: the value is being dropped, and nothing else takes it out.
+        unsafe { ManuallyDrop::drop(&mut self.sql) }
+    }
+}
+
+/// Settings that protect against a hostile file and against ourselves.
+fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    sql.execute_batch(
+        "PRAGMA trusted_schema = OFF;
+         PRAGMA cell_size_check = ON;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -8000;
+         PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 0;",
+    )
+}
+
+/// Whether a ledger has no `-wal` with something in it: then a file that cannot be locked may be read as it is.
+fn still(path: &Path) -> bool {
+    match fs::metadata(beside(path, "-wal")) {
+        Ok(wal) => wal.len() == 0,
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
+}
+
+fn immutable_uri(path: &Path) -> String {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri
+}

@@ -1,0 +1,165 @@
+//! From what somebody typed to one task. An owner's handle finds that owner's tasks alone; foreign looks like absent.
+
+use crate::row::{self, Stored};
+use crate::sqlite::Failure;
+use bgledger_core::{Candidate, Error, Lookup, TaskId, TaskNumber, bounds};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension};
+
+/// Whose tasks a call may see: one owner's, or everybody's.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'a>(pub(crate) Option<&'a str>);
+
+/// What the task is wanted for: a change never guesses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Read,
+    Change,
+}
+
+/// Finds the task of a lookup.
+pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose: Purpose) -> Result<Stored, Failure> {
+    let found = match lookup {
+        Lookup::Number(number) => by_number(sql, *number, scope)?,
+        Lookup::Id(id) => by_id(sql, *id, scope)?,
+        Lookup::Run(run) => by_run(sql, lookup, run, scope)?,
+        Lookup::Session(session) => by_session(sql, lookup, session, scope, purpose)?,
+        Lookup::Text(text) => by_text(sql, lookup, text, scope, purpose)?,
+    };
+    found.ok_or_else(|| not_found(lookup))
+}
+
+fn not_found(lookup: &Lookup) -> Failure {
+    let why = match lookup {
+        Lookup::Number(_) => "in this ledger",
+        Lookup::Id(_) => "has this id",
+        Lookup::Run(_) => "has this run id",
+        Lookup::Session(_) => "belongs to this session",
+        Lookup::Text(_) => "has this id, run id or session key",
+    };
+    Failure::Refused(Error::NotFound { lookup: lookup.to_string(), why: why.into() })
+}
+
+fn by_text(
+    sql: &Connection,
+    lookup: &Lookup,
+    text: &str,
+    scope: Scope<'_>,
+    purpose: Purpose,
+) -> Result<Option<Stored>, Failure> {
+    if let Some(id) = TaskId::parse(text)
+        && let Some(found) = by_id(sql, id, scope)?
+    {
+        return Ok(Some(found));
+    }
+    match by_run(sql, lookup, text, scope)? {
+        Some(found) => Ok(Some(found)),
+        None => by_session(sql, lookup, text, scope, purpose),
+    }
+}
+
+/// Finds a task by its number.
+pub(crate) fn by_number(sql: &Connection, number: TaskNumber, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    let Ok(number) = i64::try_from(number.0) else { return Ok(None) };
+    one(sql, "number = ?1", &number, scope)
+}
+
+/// Finds a task by its global id.
+pub(crate) fn by_id(sql: &Connection, id: TaskId, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope)
+}
+
+fn one(sql: &Connection, test: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    let query = row::select(&format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"));
+    Ok(sql.prepare_cached(&query)?.query_row([value, &scope.0], |row| row::read(sql, row)).optional()?)
+}
+
+/// Several tasks with one run id are ambiguous.
+fn by_run(sql: &Connection, lookup: &Lookup, run: &str, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    the_only(sql, lookup, "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC", run, scope)
+}
+
+const OF_SESSION: &str = "WHERE number IN (SELECT number FROM task WHERE session = ?1
+     UNION SELECT number FROM task WHERE requester_session = ?1) AND (?2 IS NULL OR owner = ?2)";
+
+/// A read takes the active task of a session, then the newest; a change needs exactly one active task.
+fn by_session(
+    sql: &Connection,
+    lookup: &Lookup,
+    session: &str,
+    scope: Scope<'_>,
+    purpose: Purpose,
+) -> Result<Option<Stored>, Failure> {
+    match purpose {
+        Purpose::Read => {
+            let query = row::select(&format!("{OF_SESSION} ORDER BY status > 2, number DESC LIMIT 1"));
+            let found = sql.prepare_cached(&query)?.query_row((session, scope.0), |row| row::read(sql, row));
+            Ok(found.optional()?)
+        }
+        Purpose::Change => {
+            the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope)
+        }
+    }
+}
+
+fn the_only(
+    sql: &Connection,
+    lookup: &Lookup,
+    rest: &str,
+    value: &str,
+    scope: Scope<'_>,
+) -> Result<Option<Stored>, Failure> {
+    let mut statement = sql.prepare_cached(&row::select(rest))?;
+    let mut rows = statement.query((value, scope.0))?;
+    let (mut first, mut candidates, mut count) = (None, Vec::new(), 0_u64);
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if candidates.len() < bounds::CANDIDATES {
+            let stored = row::read(sql, row)?;
+            candidates.push(candidate(&stored));
+            first.get_or_insert(stored);
+        }
+    }
+    match count {
+        0 | 1 => Ok(first),
+        _ => Err(Error::Ambiguous { lookup: lookup.to_string(), count, candidates }.into()),
+    }
+}
+
+fn candidate(stored: &Stored) -> Candidate {
+    let task = &stored.task;
+    Candidate {
+        number: task.number,
+        id: task.id,
+        status: task.status,
+        runtime: task.runtime.clone(),
+        label: task.label.clone(),
+    }
+}
+
+/// The task that has a caller's key, or the run id that stands for one, or the id.
+pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Option<Stored>, Failure> {
+    let found = match key {
+        Key::Given(key) => {
+            let query = row::select("WHERE owner = ?1 AND key = ?2");
+            sql.prepare_cached(&query)?.query_row((owner, key), |row| row::read(sql, row))
+        }
+        Key::Run { runtime, run_id } => {
+            let query =
+                row::select("WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number");
+            sql.prepare_cached(&query)?.query_row((run_id, runtime, owner), |row| row::read(sql, row))
+        }
+        Key::None => return Ok(None),
+    };
+    Ok(found.optional()?)
+}
+
+/// What makes a creation the same as an earlier one; unique per owner.
+pub(crate) enum Key<'a> {
+    /// The caller's own key.
+    Given(&'a str),
+    /// The run.
+    Run { runtime: &'a str, run_id: &'a str },
+    /// Nothing: a fresh id.
+    None,
+}

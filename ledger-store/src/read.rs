@@ -1,0 +1,279 @@
+//! The requests that read: each answer comes from one read transaction.
+
+use crate::config;
+use crate::find::{self, Purpose};
+use crate::record;
+use crate::row::{self, Stored};
+use crate::sqlite::Failure;
+use crate::sweep;
+use crate::verify;
+use crate::write::Caller;
+use bgledger_core::{
+    Error, Event, Events, History, HistoryEvent, List, Millis, Moment, Request, Response, Seq, Shown, StatsReport,
+    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, Watch, bounds,
+};
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use std::collections::BTreeMap;
+
+/// Carries out a request that reads and does not wait.
+pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> Result<Response, Failure> {
+    let at = &caller.world.moment();
+    match request {
+        Request::List(list) => self::list(sql, list, caller, at).map(Response::List),
+        Request::Show(show) => {
+            let stored = find::task(sql, &show.lookup, caller.scope(), Purpose::Read)?;
+            let task = record::view(sql, stored.task, caller.world, at)?;
+            Ok(Response::Show(Shown { task }))
+        }
+        Request::History(history) => self::history(sql, history, caller).map(Response::History),
+        Request::Tree(tree) => self::tree(sql, tree, caller, at).map(Response::Tree),
+        Request::Watch(watch) => events(sql, watch, watch.after, caller).map(Response::Watch),
+        Request::Stats(_) => stats(sql, caller, at).map(Response::Stats),
+        Request::Audit(audit) => sweep::audit(sql, audit, caller, at).map(Response::Audit),
+        Request::Maintenance(_) => sweep::preview(sql, caller, at).map(Response::Maintenance),
+        Request::Config(config) => config::settings(sql, config).map(Response::Config),
+        Request::Verify(_) => verify::verify(sql, caller.scope()).map(Response::Verify),
+        Request::Wait(_)
+        | Request::Doctor(_)
+        | Request::Create(_)
+        | Request::Start(_)
+        | Request::Progress(_)
+        | Request::Heartbeat(_)
+        | Request::Finish(_)
+        | Request::Settle(_)
+        | Request::Cancel(_)
+        | Request::Notify(_) => Err(Error::internal("a request that does more than read").into()),
+    }
+}
+
+// ---- list ---------------------------------------------------------------------------------------------------
+
+/// Conditions that every listed task meets, with their values in order.
+#[derive(Default)]
+struct Filter {
+    tests: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Filter {
+    /// Adds a test; each `?` in it stands for the value.
+    fn test(&mut self, test: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.tests.push(test.replace('?', &format!("?{}", self.values.len())));
+    }
+
+    fn text(&mut self, test: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.test(test, value.clone());
+        }
+    }
+}
+
+fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<TaskPage, Failure> {
+    let limit = list.limit.unwrap_or(bounds::LIST_DEFAULT);
+    let mut filter = filter(sql, list, caller)?;
+    filter.test("LIMIT ?", i64::from(limit) + 1);
+    let limit_clause = filter.tests.pop().unwrap_or_default();
+    let tests = if filter.tests.is_empty() { "true".to_owned() } else { filter.tests.join(" AND ") };
+    let query = row::select(&format!("WHERE {tests} ORDER BY number DESC {limit_clause}"));
+    let mut statement = sql.prepare_cached(&query)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(filter.values))?;
+    let (mut tasks, mut next) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        if tasks.len() >= limit as usize {
+            next = tasks.last().map(|view: &bgledger_core::TaskView| view.task.number.0.to_string());
+            break;
+        }
+        let stored = row::read(sql, row)?;
+        tasks.push(record::view(sql, stored.task, caller.world, at)?);
+    }
+    Ok(TaskPage { tasks, next })
+}
+
+fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Failure> {
+    let mut filter = Filter::default();
+    filter.text("owner = ?", caller.owner.as_ref());
+    if list.active {
+        filter.tests.push("status IN (1, 2)".into());
+    }
+    if !list.status.0.is_empty() {
+        let codes: Vec<String> = list.status.0.iter().map(|status| (*status as u8).to_string()).collect();
+        filter.tests.push(format!("status IN ({})", codes.join(", ")));
+    }
+    if list.active || (!list.status.0.is_empty() && !list.status.0.contains(&Status::Succeeded)) {
+        // What the partial index on statuses asks for.
+        filter.tests.push("status <> 3".into());
+    }
+    filter.text("runtime = ?", list.runtime.as_ref());
+    filter.text("kind = ?", list.kind.as_ref());
+    filter.text("agent = ?", list.agent.as_ref());
+    filter.text("label = ?", list.label.as_ref());
+    filter.text("run_id = ?", list.run_id.as_ref());
+    filter.text(
+        "number IN (SELECT number FROM task WHERE session = ? UNION SELECT number FROM task WHERE requester_session = ?)",
+        list.session.as_ref(),
+    );
+    for (name, value) in list.metadata.iter() {
+        filter.values.push(name.to_owned().into());
+        filter.values.push(value.as_str().to_owned().into());
+        let (name, value) = (filter.values.len() - 1, filter.values.len());
+        filter.tests.push(format!(
+            "EXISTS (SELECT 1 FROM json_each(task.metadata) AS entry WHERE entry.key = ?{name}
+                AND entry.type = json_type(?{value}) AND entry.value IS json_extract(?{value}, '$'))"
+        ));
+    }
+    if let Some(since) = list.since {
+        filter.test("created_at >= ?", since.get());
+    }
+    if let Some(until) = list.until {
+        filter.test("created_at < ?", until.get());
+    }
+    if let Some(search) = &list.search {
+        let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let test = "(label LIKE ? ESCAPE '\\' OR task LIKE ? ESCAPE '\\' OR summary LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\')";
+        filter.test(test, format!("%{escaped}%"));
+    }
+    if let Some(parent) = &list.parent {
+        let parent = find::task(sql, parent, caller.scope(), Purpose::Read)?;
+        filter.test("parent = ?", parent.task.id.as_bytes().to_vec());
+    }
+    if let Some(after) = &list.after {
+        let cursor: Option<i64> = after.parse().ok();
+        let wrong = || Error::invalid("list.after", format!("{after:?}"), "the `next` of an earlier page");
+        filter.test("number < ?", cursor.ok_or_else(wrong)?);
+    }
+    Ok(filter)
+}
+
+// ---- history, watch -----------------------------------------------------------------------------------------
+
+fn history(sql: &Connection, history: &History, caller: &Caller) -> Result<Events, Failure> {
+    let stored = find::task(sql, &history.lookup, caller.scope(), Purpose::Read)?;
+    let mut events = record::history(sql, &stored, history.after)?;
+    events.truncate(history.limit.unwrap_or(bounds::LIST_MOST) as usize);
+    let next = events.last().map_or(history.after, |event| event.seq);
+    Ok(Events { events, next })
+}
+
+/// The events after a cursor; from the ledger's end if there is none.
+pub(crate) fn events(sql: &Connection, watch: &Watch, after: Option<Seq>, caller: &Caller) -> Result<Events, Failure> {
+    let limit = watch.limit.unwrap_or(bounds::LIST_MOST);
+    let after = match after {
+        Some(after) => after,
+        None => last_seq(sql)?,
+    };
+    let events = match &watch.lookup {
+        Some(lookup) => {
+            let stored = find::task(sql, lookup, caller.scope(), Purpose::Read)?;
+            let mut events = record::history(sql, &stored, after)?;
+            events.truncate(limit as usize);
+            events
+        }
+        None => all_events(sql, after, limit, caller)?,
+    };
+    let next = events.last().map_or(after, |event| event.seq);
+    Ok(Events { events, next })
+}
+
+fn all_events(sql: &Connection, after: Seq, limit: u32, caller: &Caller) -> Result<Vec<HistoryEvent>, Failure> {
+    let query = "SELECT event.seq, event.at, event.kind, event.data, task.number, task.id
+        FROM event JOIN task ON task.number = event.task
+        WHERE event.seq > ?1 AND (?2 IS NULL OR task.owner = ?2) ORDER BY event.seq LIMIT ?3";
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query((record::stored_number(after.0)?, caller.owner.as_ref(), limit))?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (seq, at, kind): (i64, i64, u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (data, number, id): (Option<String>, i64, [u8; 16]) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        events.push(HistoryEvent {
+            seq: Seq(u64::try_from(seq).unwrap_or(0)),
+            at: Millis::clamped(at),
+            number: TaskNumber(u64::try_from(number).unwrap_or(0)),
+            id: TaskId::from_bytes(id),
+            event: Event::from_stored(kind, data.as_deref()),
+        });
+    }
+    Ok(events)
+}
+
+/// The newest event's place.
+pub(crate) fn last_seq(sql: &Connection) -> Result<Seq, Failure> {
+    let query = "SELECT coalesce(max(seq), 0) FROM event";
+    let last: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    Ok(Seq(u64::try_from(last).unwrap_or(0)))
+}
+
+// ---- tree ---------------------------------------------------------------------------------------------------
+
+fn tree(sql: &Connection, tree: &Tree, caller: &Caller, at: &Moment) -> Result<TreeNode, Failure> {
+    let top = find::task(sql, &tree.lookup, caller.scope(), Purpose::Read)?;
+    let query = row::select(
+        "WHERE number IN (WITH RECURSIVE below (id, number) AS (
+             SELECT id, number FROM task WHERE parent = ?1
+             UNION SELECT t.id, t.number FROM below JOIN task t ON t.parent = below.id)
+         SELECT number FROM below LIMIT ?3) AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC",
+    );
+    let mut statement = sql.prepare_cached(&query)?;
+    let mut rows = statement.query((top.task.id.as_bytes().as_slice(), caller.owner.as_ref(), bounds::LIST_MOST))?;
+    // Newest first: every task is complete when its parent, which is older or comes later here, takes it in.
+    let mut below: Vec<Stored> = Vec::new();
+    while let Some(row) = rows.next()? {
+        below.push(row::read(sql, row)?);
+    }
+    let mut children: BTreeMap<TaskId, Vec<Stored>> = BTreeMap::new();
+    for stored in below.into_iter().rev() {
+        if let Some(parent) = stored.task.parent {
+            children.entry(parent).or_default().push(stored);
+        }
+    }
+    node(sql, top, &mut children, caller, at)
+}
+
+/// As deep as a tree may be: [`bounds::TREE_DEPTH`].
+fn node(
+    sql: &Connection,
+    stored: Stored,
+    children: &mut BTreeMap<TaskId, Vec<Stored>>,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<TreeNode, Failure> {
+    let own = children.remove(&stored.task.id).unwrap_or_default();
+    let task = record::view(sql, stored.task, caller.world, at)?;
+    let children = own.into_iter().map(|child| node(sql, child, children, caller, at)).collect::<Result<_, _>>()?;
+    Ok(TreeNode { task, children })
+}
+
+// ---- stats --------------------------------------------------------------------------------------------------
+
+fn stats(sql: &Connection, caller: &Caller, at: &Moment) -> Result<StatsReport, Failure> {
+    let mut by_status: BTreeMap<&'static str, u64> = Status::ALL.iter().map(|status| (status.as_str(), 0)).collect();
+    let mut by_runtime: BTreeMap<String, u64> = BTreeMap::new();
+    let query = "SELECT runtime, status, sum(count) FROM (
+            SELECT runtime, status, count FROM tally WHERE ?1 IS NULL OR owner = ?1
+            UNION ALL
+            SELECT runtime, status, count(*) FROM task INDEXED BY task_status
+                WHERE status <> 3 AND status IN (1, 2) AND (?1 IS NULL OR owner = ?1) GROUP BY runtime, status)
+        GROUP BY runtime, status";
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query([caller.owner.as_ref()])?;
+    while let Some(row) = rows.next()? {
+        let (runtime, status, count): (String, u8, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let count = u64::try_from(count).unwrap_or(0);
+        if let (Some(status), true) = (Status::from_code(status), count > 0) {
+            *by_status.entry(status.as_str()).or_default() += count;
+            *by_runtime.entry(runtime).or_default() += count;
+        }
+    }
+    let number = |pragma: &str| sql.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let active = |status: Status| by_status.get(status.as_str()).copied().unwrap_or(0);
+    Ok(StatsReport {
+        total: by_status.values().sum(),
+        active: active(Status::Queued) + active(Status::Running),
+        issues: sweep::issues(sql, caller, at)?,
+        last_seq: last_seq(sql)?,
+        bytes: u64::try_from(number("page_count")? * number("page_size")?).unwrap_or(0),
+        by_status,
+        by_runtime,
+    })
+}

@@ -1,0 +1,185 @@
+//! One command on one task inside a transaction: load, decide, append events, write the row, write the notices owed.
+
+use crate::row::{self, Stored};
+use crate::sqlite::Failure;
+use crate::world::World;
+use bgledger_core::{
+    Answer, Birth, Command, Delivery, Error, Event, HistoryEvent, Liveness, Millis, Moment, Seq, Task, TaskId,
+    TaskNumber, TaskView, decide, evolve, judge, owed,
+};
+use rusqlite::{Connection, OptionalExtension};
+
+/// A task after a command, and what the command came to.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub(crate) stored: Stored,
+    pub(crate) answer: Answer,
+    /// Whether the row was written.
+    pub(crate) wrote: bool,
+}
+
+/// Records a new task, or finds the one that has its key.
+pub(crate) fn create(
+    sql: &Connection,
+    existing: Option<Stored>,
+    birth: Birth,
+    id: TaskId,
+    at: &Moment,
+) -> Result<Recorded, Failure> {
+    let command = Command::Create(birth);
+    let decision = decide(existing.as_ref().map(|stored| &stored.task), &command, at)?;
+    match (existing, command) {
+        (Some(stored), _) => Ok(Recorded { stored, answer: decision.answer, wrote: false }),
+        (None, Command::Create(birth)) => {
+            let number = next_number(sql)?;
+            let unborn = Stored { task: Task::unborn(number, id, &birth), last_event: Seq(0) };
+            let stored = apply(sql, unborn, &decision.events, at.now)?;
+            row::insert(sql, &stored)?;
+            Ok(Recorded { stored, answer: decision.answer, wrote: true })
+        }
+        (None, _) => Err(Error::internal("a creation that is none").into()),
+    }
+}
+
+/// Carries out a command on a loaded task.
+pub(crate) fn command(sql: &Connection, stored: Stored, command: &Command, at: &Moment) -> Result<Recorded, Failure> {
+    let now = at.now.max(stored.task.updated_at);
+    let decision = decide(Some(&stored.task), command, at)?;
+    if decision.events.is_empty() {
+        return Ok(Recorded { stored, answer: decision.answer, wrote: false });
+    }
+    let revision = stored.task.revision;
+    let stored = apply(sql, stored, &decision.events, now)?;
+    row::update(sql, &stored, revision)?;
+    Ok(Recorded { stored, answer: decision.answer, wrote: true })
+}
+
+/// Appends events and the notices they owe; the task is evolved, its row not yet written.
+fn apply(sql: &Connection, stored: Stored, events: &[Event], now: Millis) -> Result<Stored, Failure> {
+    let Stored { mut task, mut last_event } = stored;
+    let mut seqs = Vec::with_capacity(events.len());
+    for event in events {
+        task = evolve(task, event, now);
+        if let Some(kind) = event.kind() {
+            let stored = Stored { task, last_event };
+            last_event = append(sql, &stored, kind as u8, now, event.data().as_deref())?;
+            task = stored.task;
+        }
+        seqs.push(last_event);
+    }
+    task.revision += 1;
+    notices(sql, &task, events, &seqs, now)?;
+    Ok(Stored { task, last_event })
+}
+
+/// Appends one event to a task's chain and gives its place.
+pub(crate) fn append(
+    sql: &Connection,
+    stored: &Stored,
+    kind: u8,
+    at: Millis,
+    data: Option<&str>,
+) -> Result<Seq, Failure> {
+    let seq = next(sql, "SELECT coalesce(max(seq), 0) + 1 FROM event")?;
+    let (task, prev) = (stored_number(stored.task.number.0)?, stored_number(stored.last_event.0)?);
+    sql.prepare_cached("INSERT INTO event (seq, task, prev, at, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute((stored_number(seq)?, task, prev, at.get(), kind, data))?;
+    Ok(Seq(seq))
+}
+
+/// Writes the notices that events owe, and withdraws older ones that nobody claimed.
+pub(crate) fn notices(
+    sql: &Connection,
+    task: &Task,
+    events: &[Event],
+    seqs: &[Seq],
+    now: Millis,
+) -> Result<(), Failure> {
+    let owed = owed(task, events);
+    if owed.withdraws {
+        sql.prepare_cached("DELETE FROM notice WHERE task = ?1 AND state = 1")?
+            .execute([stored_number(task.number.0)?])?;
+    }
+    for seq in owed.events.iter().filter_map(|place| seqs.get(*place)) {
+        sql.prepare_cached(
+            "INSERT INTO notice (task, seq, recipient, generation, state, due_at) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
+        )?
+        .execute((
+            stored_number(task.number.0)?,
+            stored_number(seq.0)?,
+            &owed.recipient.0,
+            task.generation,
+            now.get(),
+        ))?;
+    }
+    Ok(())
+}
+
+/// The number of the next task.
+pub(crate) fn next_number(sql: &Connection) -> Result<TaskNumber, Failure> {
+    next(sql, "SELECT coalesce(max(number), 0) + 1 FROM task").map(TaskNumber)
+}
+
+fn next(sql: &Connection, query: &str) -> Result<u64, Failure> {
+    let number: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    u64::try_from(number).map_err(|_| Error::internal("a negative number").into())
+}
+
+pub(crate) fn stored_number(number: u64) -> Result<i64, Failure> {
+    i64::try_from(number).map_err(|_| Error::internal("a number over 2^63").into())
+}
+
+// ---- telling ------------------------------------------------------------------------------------------------
+
+/// A task as it is told: with its notices' delivery and its executor's liveness.
+pub(crate) fn view(sql: &Connection, task: Task, world: World, at: &Moment) -> Result<TaskView, Failure> {
+    let delivery = delivery(sql, task.number)?;
+    let liveness = (task.status == bgledger_core::Status::Running).then(|| liveness(&task, world, at).as_str());
+    Ok(TaskView { task, delivery, liveness })
+}
+
+/// What is known of a task's executor.
+pub(crate) fn liveness(task: &Task, world: World, at: &Moment) -> Liveness {
+    judge(task, &world.observe(task), at)
+}
+
+fn delivery(sql: &Connection, number: TaskNumber) -> Result<Delivery, Failure> {
+    let query = "SELECT min(CASE state WHEN 1 THEN 1 WHEN 2 THEN 1 WHEN 5 THEN 2 WHEN 3 THEN 3 ELSE 4 END)
+                 FROM notice WHERE task = ?1";
+    let state: Option<i64> = sql.prepare_cached(query)?.query_row([stored_number(number.0)?], |row| row.get(0))?;
+    Ok(match state {
+        Some(1) => Delivery::Pending,
+        Some(2) => Delivery::Failed,
+        Some(3) => Delivery::Delivered,
+        Some(_) => Delivery::Dismissed,
+        None => Delivery::NotApplicable,
+    })
+}
+
+/// A task's events after a `seq`, oldest first: the chain is walked back from its newest.
+pub(crate) fn history(sql: &Connection, stored: &Stored, after: Seq) -> Result<Vec<HistoryEvent>, Failure> {
+    let mut statement = sql.prepare_cached("SELECT prev, at, kind, data, task FROM event WHERE seq = ?1")?;
+    let mut events = Vec::new();
+    let mut seq = stored.last_event;
+    while seq > after {
+        let link = statement
+            .query_row([stored_number(seq.0)?], |row| {
+                let (prev, at, kind): (i64, i64, u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let (data, task): (Option<String>, i64) = (row.get(3)?, row.get(4)?);
+                Ok((prev, Millis::clamped(at), Event::from_stored(kind, data.as_deref()), task))
+            })
+            .optional()?;
+        let number = stored.task.number;
+        let Some((prev, at, event, task)) = link else {
+            return Err(Error::internal(format!("event {} of {number} is missing", seq.0)).into());
+        };
+        let prev = u64::try_from(prev).unwrap_or(u64::MAX);
+        if prev >= seq.0 || u64::try_from(task).ok() != Some(number.0) {
+            return Err(Error::internal(format!("event {} does not belong to {number}", seq.0)).into());
+        }
+        events.push(HistoryEvent { seq, at, number, id: stored.task.id, event });
+        seq = Seq(prev);
+    }
+    events.reverse();
+    Ok(events)
+}

@@ -1,0 +1,86 @@
+//! What SQLite and the system say when something fails, in our words.
+
+use bgledger_core::Error;
+use rusqlite::ErrorCode;
+use std::path::Path;
+
+/// A failure inside a transaction: ours, or the storage's.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The rules, or the request, say no. Nothing else is wrong.
+    Refused(Error),
+    /// SQLite failed.
+    Storage(rusqlite::Error),
+    /// The file under the connection was replaced or unlinked.
+    Replaced,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Refused(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Storage(error)
+    }
+}
+
+/// When a failure happened: whether it may have taken effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// While opening the file.
+    Open,
+    /// Before the commit: everything is rolled back.
+    Work,
+    /// In the commit: a failed sync leaves open whether it reached the disk.
+    Commit,
+}
+
+impl Failure {
+    /// The error that a caller sees.
+    pub(crate) fn explain(self, path: &Path, phase: Phase, waited_ms: u64) -> Error {
+        match self {
+            Failure::Refused(error) => error,
+            Failure::Storage(error) => explain(error, path, phase, waited_ms),
+            Failure::Replaced => Error::Unknown {
+                path: path.display().to_string(),
+                problem: "the file was replaced while it was in use".into(),
+            },
+        }
+    }
+}
+
+fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) -> Error {
+    let shown = path.display().to_string();
+    let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+        let problem = error.to_string();
+        return match error {
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..) => Error::Corrupt { path: shown, problem },
+            _ => Error::internal(problem),
+        };
+    };
+    let problem = message.clone().unwrap_or_else(|| failure.to_string());
+    match failure.code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed => {
+            Error::Busy { waited_ms }
+        }
+        ErrorCode::NotADatabase => Error::NotALedger { path: shown, problem: "not a SQLite database".into() },
+        ErrorCode::DatabaseCorrupt => Error::Corrupt { path: shown, problem },
+        ErrorCode::DiskFull => Error::DiskFull { path: shown },
+        ErrorCode::ReadOnly => Error::ReadOnly { path: shown, problem },
+        ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
+            Error::Unreadable { path: shown, problem }
+        }
+        ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory => match phase {
+            Phase::Commit => Error::Unknown { path: shown, problem },
+            Phase::Open | Phase::Work => Error::Io { path: shown, problem },
+        },
+        ErrorCode::TooBig => Error::TooLarge { field: "request".into(), actual: 0, limit: 0 },
+        _ => Error::internal(format!("{problem} ({})", failure.extended_code)),
+    }
+}

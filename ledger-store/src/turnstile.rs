@@ -1,0 +1,163 @@
+//! Who writes next, across processes.
+//!
+//! SQLite's own waiting is unfair without bound: steady writers starve a waiter. So writers queue in front of it:
+//! a lock to stand at the head of the queue, a lock to write. Whoever is at the head takes the second the moment it
+//! is free; the rest poll the first with jitter. The kernel releases both when a process dies.
+
+use crate::platform;
+use rusqlite::Result as SqlResult;
+use std::cell::Cell;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// The two locks, as files beside the ledger.
+#[derive(Debug)]
+pub(crate) struct Turnstile {
+    head: File,
+    turn: File,
+}
+
+/// The right to write; dropped, the next one has it.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(&'a File);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // The kernel releases the lock with the file in any case.
+        let _ = self.0.unlock();
+    }
+}
+
+/// When a wait is over, on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    began_ms: i64,
+    ends_ms: i64,
+}
+
+impl Deadline {
+    /// A deadline that far from now.
+    pub(crate) fn after(wait: Duration) -> Deadline {
+        let began_ms = platform::monotonic_ms();
+        let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+        Deadline { began_ms, ends_ms: began_ms.saturating_add(wait) }
+    }
+
+    /// Whether it has passed.
+    pub(crate) fn is_over(&self) -> bool {
+        platform::monotonic_ms() >= self.ends_ms
+    }
+
+    /// Whether half of the time has passed.
+    fn is_half_over(&self) -> bool {
+        let now = platform::monotonic_ms();
+        now.saturating_sub(self.began_ms) >= self.ends_ms.saturating_sub(now)
+    }
+
+    /// How long it has been waited.
+    pub(crate) fn waited_ms(&self) -> u64 {
+        u64::try_from(platform::monotonic_ms().saturating_sub(self.began_ms)).unwrap_or(0)
+    }
+}
+
+impl Turnstile {
+    /// Opens the lock files beside a ledger, and makes them with its owner and mode if there are none.
+    pub(crate) fn open(ledger: &Path) -> io::Result<Turnstile> {
+        let file = |suffix: &str| {
+            let path = beside(ledger, suffix);
+            if platform::create_private_file(&path)? {
+                platform::copy_owner_and_mode(ledger, &path)?;
+            }
+            OpenOptions::new().read(true).write(true).open(&path)
+        };
+        Ok(Turnstile { head: file("-queue")?, turn: file("-turn")? })
+    }
+
+    /// Waits for the turn; `None` when half of the time has passed. The caller then tries SQLite's own lock, which
+    /// alone decides: a forked child of a killed writer may hold the turn for as long as it lives.
+    pub(crate) fn enter(&self, deadline: &Deadline) -> io::Result<Option<Turn<'_>>> {
+        if try_lock(&self.turn)? {
+            return Ok(Some(Turn(&self.turn)));
+        }
+        while !try_lock(&self.head)? {
+            if deadline.is_half_over() {
+                return Ok(None);
+            }
+            sleep(jitter(200, 1_000));
+        }
+        let head = Turn(&self.head);
+        while !try_lock(&self.turn)? {
+            if deadline.is_half_over() {
+                return Ok(None);
+            }
+            sleep(jitter(20, 60));
+        }
+        drop(head);
+        Ok(Some(Turn(&self.turn)))
+    }
+}
+
+fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The path of a file that stands beside a ledger: `ledger.db` and `-wal` make `ledger.db-wal`.
+pub(crate) fn beside(ledger: &Path, suffix: &str) -> std::path::PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+thread_local! {
+    static DEADLINE: Cell<Option<Deadline>> = const { Cell::new(None) };
+    static DICE: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Sets how long this thread's statements wait for a lock, for as long as the guard lives.
+pub(crate) fn patience(deadline: Deadline) -> Patience {
+    Patience { before: DEADLINE.replace(Some(deadline)) }
+}
+
+/// See [`patience`].
+pub(crate) struct Patience {
+    before: Option<Deadline>,
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        DEADLINE.set(self.before);
+    }
+}
+
+/// Makes a connection wait with constant jitter until the thread's deadline: for writers that do not queue, such as
+/// SQLite's own shell.
+pub(crate) fn install(connection: &mut rusqlite::Connection) -> SqlResult<()> {
+    connection.busy_handler(Some(|_| match DEADLINE.get() {
+        Some(deadline) if !deadline.is_over() => {
+            sleep(jitter(200, 1_000));
+            true
+        }
+        Some(_) | None => false,
+    }))
+}
+
+/// A random pause between two bounds, in microseconds.
+fn jitter(least: u64, most: u64) -> Duration {
+    let mut dice = DICE.get();
+    if dice == 0 {
+        dice = u64::from_le_bytes(platform::random_bytes()) | 1;
+    }
+    dice ^= dice << 13;
+    dice ^= dice >> 7;
+    dice ^= dice << 17;
+    DICE.set(dice);
+    Duration::from_micros(least + dice % (most - least))
+}

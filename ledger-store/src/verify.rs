@@ -1,0 +1,86 @@
+//! Proof that the ledger agrees with itself: every row equals the fold of its events, and nothing hangs loose.
+
+use crate::find::Scope;
+use crate::record;
+use crate::row;
+use crate::sqlite::Failure;
+use bgledger_core::{VerifyReport, fold, same_but_for_heartbeats};
+use rusqlite::Connection;
+
+/// Problems told; there may be more.
+const PROBLEMS: usize = 1_000;
+
+/// Anti-joins and counts that must be empty or equal: what is wrong, and a query for it.
+const LOOSE_ENDS: [(&str, &str); 5] = [
+    ("events without a task", "SELECT count(*) FROM event WHERE task NOT IN (SELECT number FROM task)"),
+    ("notices without a task", "SELECT count(*) FROM notice WHERE task NOT IN (SELECT number FROM task)"),
+    (
+        "counts that differ from what a listing counts",
+        "SELECT count(*) FROM (
+            SELECT owner, runtime, status, sum(count) AS n FROM tally GROUP BY 1, 2, 3 HAVING n <> 0
+            EXCEPT SELECT owner, runtime, status, count(*) FROM task WHERE status > 2 GROUP BY 1, 2, 3)",
+    ),
+    (
+        "listings that differ from what is counted",
+        "SELECT count(*) FROM (
+            SELECT owner, runtime, status, count(*) FROM task WHERE status > 2 GROUP BY 1, 2, 3
+            EXCEPT SELECT owner, runtime, status, count FROM tally)",
+    ),
+    ("gaps in the order of events", "SELECT coalesce(max(seq) - min(seq) + 1 - count(*), 0) FROM event"),
+];
+
+/// Verifies every task that the scope may see.
+pub(crate) fn verify(sql: &Connection, scope: Scope<'_>) -> Result<VerifyReport, Failure> {
+    let (mut tasks, mut events, mut problems) = (0, 0, Vec::new());
+    let mut tell = |problem: String| {
+        if problems.len() < PROBLEMS {
+            problems.push(problem);
+        }
+    };
+    let query = row::select("WHERE ?1 IS NULL OR owner = ?1 ORDER BY number");
+    let mut statement = sql.prepare_cached(&query)?;
+    let mut rows = statement.query([scope.0])?;
+    while let Some(row) = rows.next()? {
+        tasks += 1;
+        let stored = match row::read(sql, row) {
+            Ok(stored) => stored,
+            Err(error) => {
+                tell(format!("#{}: the row cannot be read: {error}", row.get::<_, i64>(0).unwrap_or(0)));
+                continue;
+            }
+        };
+        let number = stored.task.number;
+        match record::history(sql, &stored, bgledger_core::Seq(0)) {
+            Ok(history) => {
+                events += history.len() as u64;
+                let folded = fold(&stored.task, history.iter().map(|event| (&event.event, event.at)));
+                if !same_but_for_heartbeats(&stored.task, &folded) {
+                    tell(format!("{number}: the row differs from its history in {}", differing(&stored.task, &folded)));
+                }
+            }
+            Err(Failure::Refused(error)) => tell(format!("{number}: {error}")),
+            Err(other) => return Err(other),
+        }
+    }
+    if scope.0.is_none() {
+        for (what, query) in LOOSE_ENDS {
+            let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
+            if count != 0 {
+                tell(format!("{count} {what}"));
+            }
+        }
+    }
+    Ok(VerifyReport { ok: problems.is_empty(), tasks, events, problems })
+}
+
+/// The fields in which a row and its fold differ, by their JSON.
+fn differing(row: &bgledger_core::Task, folded: &bgledger_core::Task) -> String {
+    let fields = |task| match serde_json::to_value(task) {
+        Ok(serde_json::Value::Object(fields)) => fields,
+        Ok(_) | Err(_) => serde_json::Map::new(),
+    };
+    let (row, folded) = (fields(row), fields(folded));
+    let moved_by_heartbeats = ["heartbeat_at", "lease", "lease_expires_at", "updated_at", "revision"];
+    let differs = |name: &&String| row.get(*name) != folded.get(*name) && !moved_by_heartbeats.contains(&name.as_str());
+    row.keys().filter(differs).map(String::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,95 @@
+//! Waiting for tasks to end and for events to come, without holding a transaction meanwhile.
+//!
+//! Whatever ends a task or is told to a watcher appends an event, so the newest `seq` is asked for every [`INTERVAL`].
+
+use crate::engine::Engine;
+use crate::find::{self, Purpose};
+use crate::platform;
+use crate::read;
+use crate::record;
+use crate::sqlite::Failure;
+use crate::write::Caller;
+use bgledger_core::{Error, Events, Span, TaskNumber, TaskView, Tasks, Wait, Watch};
+use rusqlite::Connection;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// How often a waiting call looks whether anything happened.
+pub(crate) const INTERVAL: Duration = Duration::from_millis(20);
+
+/// Blocks until every task of a request has ended, or any.
+pub(crate) fn wait(engine: &Engine, wait: &Wait, caller: &Caller, patience: Duration) -> Result<Tasks, Error> {
+    let states = |sql: &Connection| -> Result<Vec<TaskView>, Failure> {
+        let at = caller.world.moment();
+        let mut views = Vec::with_capacity(wait.lookups.len());
+        for lookup in &wait.lookups {
+            let stored = find::task(sql, lookup, caller.scope(), Purpose::Read)?;
+            views.push(record::view(sql, stored.task, caller.world, &at)?);
+        }
+        Ok(views)
+    };
+    let is_over = |views: &[TaskView]| {
+        let ended = |view: &TaskView| !view.task.status.is_active();
+        if wait.any { views.iter().any(ended) } else { views.iter().all(ended) }
+    };
+    // What a session's or a run's lookup names is settled once: the tasks that are waited for stay the same.
+    let first = engine.read(patience, states)?;
+    let numbers: Vec<TaskNumber> = first.iter().map(|view| view.task.number).collect();
+    let again = |sql: &Connection| -> Result<Vec<TaskView>, Failure> {
+        let at = caller.world.moment();
+        let mut views = Vec::with_capacity(numbers.len());
+        for number in &numbers {
+            let stored = find::task(sql, &(*number).into(), caller.scope(), Purpose::Read)?;
+            views.push(record::view(sql, stored.task, caller.world, &at)?);
+        }
+        Ok(views)
+    };
+    let (views, waited_ms) = until(engine, first, wait.timeout, patience, again, |views| is_over(views))?;
+    match is_over(&views) {
+        true => Ok(Tasks { tasks: views }),
+        false => {
+            let active = views.iter().filter(|view| view.task.status.is_active());
+            let pending = active.map(|view| view.task.number).collect();
+            Err(Error::WaitTimedOut { pending, awaited: views.len() as u64, waited_ms })
+        }
+    }
+}
+
+/// Answers with events after a cursor; waits for the first one if there is none.
+pub(crate) fn watch(engine: &Engine, watch: &Watch, caller: &Caller, patience: Duration) -> Result<Events, Error> {
+    let first = engine.read(patience, |sql| read::events(sql, watch, watch.after, caller))?;
+    let from = first.next;
+    let again = |sql: &Connection| read::events(sql, watch, Some(from), caller);
+    let timeout = watch.timeout.or(Some(Span::ZERO));
+    until(engine, first, timeout, patience, again, |events| !events.events.is_empty()).map(|(events, _)| events)
+}
+
+/// Reads again after each commit until it is enough or the time is over.
+fn until<T>(
+    engine: &Engine,
+    first: T,
+    timeout: Option<Span>,
+    patience: Duration,
+    reading: impl Fn(&Connection) -> Result<T, Failure>,
+    enough: impl Fn(&T) -> bool,
+) -> Result<(T, u64), Error> {
+    let began = platform::monotonic_ms();
+    let ends = timeout.map(|timeout| began.saturating_add(timeout.ms()));
+    let (mut latest, mut seen) = (first, None);
+    loop {
+        let now = platform::monotonic_ms();
+        let waited = u64::try_from(now - began).unwrap_or(0);
+        if enough(&latest) || ends.is_some_and(|ends| now >= ends) {
+            return Ok((latest, waited));
+        }
+        let left = ends.map_or(INTERVAL, |ends| Duration::from_millis(u64::try_from(ends - now).unwrap_or(0)));
+        if seen.is_some() {
+            sleep(INTERVAL.min(left));
+        }
+        let newest = engine.read(patience, read::last_seq)?;
+        if seen != Some(newest) {
+            seen = Some(newest);
+            latest = engine.read(patience, &reading)?;
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! The requests that record: each is resolved to facts, decided by the core and written, in one transaction.
+
+use crate::config;
+use crate::find::{self, Key, Purpose, Scope};
+use crate::record::{self, Recorded};
+use crate::row::Stored;
+use crate::sqlite::Failure;
+use crate::sweep;
+use crate::world::World;
+use bgledger_core::config::Durability;
+use bgledger_core::{
+    Answer, Birth, CancelEvidence, CancelReply, CancelRequest, Cancelled, CancelledTask, Claim, ClaimSpec, Command,
+    Create, Created, Error, Evidence, ExecutorSpec, Family, Finish, Heartbeat, Liveness, Lookup, Moment, Notify,
+    ProgressRequest, Recorded as RecordedReply, Request, Response, Settle, Settlement, Start, Status, TaskId,
+    TaskNumber,
+};
+use rusqlite::Connection;
+
+/// What stands around a request that records.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) owner: Option<String>,
+    pub(crate) runtime: String,
+    pub(crate) executor: ExecutorSpec,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) world: World,
+}
+
+/// Whose records an operator's handle writes unless told.
+pub(crate) const LOCAL: &str = "local";
+
+impl Caller {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope(self.owner.as_deref())
+    }
+}
+
+/// What a request came to inside its transaction.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) response: Response,
+    /// Whether anything was written.
+    pub(crate) wrote: bool,
+}
+
+/// Whether a request's success must survive a power loss. A start whose process dies with the power need not.
+pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
+    match request {
+        Request::Start(start) => {
+            let spec = start.executor.as_ref().unwrap_or(&caller.executor);
+            start.lease.is_some() || matches!(spec, ExecutorSpec::External | ExecutorSpec::Identity(_))
+        }
+        Request::Progress(_) | Request::Heartbeat(_) | Request::Maintenance(_) => false,
+        Request::Create(_)
+        | Request::Finish(_)
+        | Request::Settle(_)
+        | Request::Cancel(_)
+        | Request::Notify(_)
+        | Request::Config(_) => true,
+        Request::List(_)
+        | Request::Show(_)
+        | Request::History(_)
+        | Request::Tree(_)
+        | Request::Watch(_)
+        | Request::Wait(_)
+        | Request::Stats(_)
+        | Request::Audit(_)
+        | Request::Doctor(_)
+        | Request::Verify(_) => false,
+    }
+}
+
+/// Carries out a request that records. `fresh` is the id of a task that may be created: the same when the
+/// transaction runs again.
+pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fresh: TaskId) -> Result<Written, Failure> {
+    let at = caller.world.moment();
+    match request {
+        Request::Create(create) => self::create(sql, create, caller, fresh, &at),
+        Request::Start(start) => self::start(sql, start, caller, &at),
+        Request::Progress(progress) => self::progress(sql, progress, caller, &at),
+        Request::Heartbeat(heartbeat) => self::heartbeat(sql, heartbeat, caller, &at),
+        Request::Finish(finish) => self::finish(sql, finish, caller, &at),
+        Request::Settle(settle) => self::settle(sql, settle, caller, &at),
+        Request::Cancel(cancel) => self::cancel(sql, cancel, caller, &at),
+        Request::Notify(notify) => self::notify(sql, notify, caller, &at),
+        Request::Maintenance(_) => {
+            let report = sweep::apply(sql, caller, &at)?;
+            Ok(Written { wrote: !report.changes.is_empty(), response: Response::Maintenance(report) })
+        }
+        Request::Config(config) => config::apply(sql, config),
+        Request::List(_)
+        | Request::Show(_)
+        | Request::History(_)
+        | Request::Tree(_)
+        | Request::Watch(_)
+        | Request::Wait(_)
+        | Request::Stats(_)
+        | Request::Audit(_)
+        | Request::Doctor(_)
+        | Request::Verify(_) => Err(Error::internal("a reading request among the writers").into()),
+    }
+}
+
+// ---- create -------------------------------------------------------------------------------------------------
+
+fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at: &Moment) -> Result<Written, Failure> {
+    let owner = match (&caller.owner, &create.owner) {
+        (Some(owner), Some(given)) if owner != given => {
+            let expected = format!("{owner:?}, whose handle this is");
+            return Err(Error::invalid("create.owner", format!("{given:?}"), expected).into());
+        }
+        (Some(owner), _) => owner.clone(),
+        (None, given) => given.clone().unwrap_or_else(|| LOCAL.into()),
+    };
+    let scope = Scope(Some(&owner));
+    let parent = create.parent.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Read)).transpose()?;
+    let retry_of = create.retry_of.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Read)).transpose()?;
+    let runtime = create.runtime.clone().unwrap_or_else(|| caller.runtime.clone());
+    let key = match (&create.key, &create.run_id) {
+        (Some(key), _) => Key::Given(key),
+        (None, Some(run_id)) => Key::Run { runtime: &runtime, run_id },
+        (None, None) => Key::None,
+    };
+    let existing = match find::by_key(sql, &key, &owner)? {
+        Some(stored) => Some(stored),
+        // The transaction ran before and its answer was lost.
+        None => find::by_id(sql, fresh, scope)?,
+    };
+    let ran_before = existing.as_ref().is_some_and(|stored| stored.task.id == fresh);
+    let notify = match &create.notify {
+        Some(policy) => policy.clone(),
+        None => config::notify_default(sql, &runtime)?,
+    };
+    let birth = Birth {
+        key: create.key.clone(),
+        kind: create.kind.clone(),
+        source_id: create.source_id.clone(),
+        run_id: create.run_id.clone(),
+        requester_session: create.requester_session.clone(),
+        session: create.session.clone(),
+        agent: create.agent.clone(),
+        requester_agent: create.requester_agent.clone(),
+        family: parent.map(|parent| family(sql, &parent, None)).transpose()?,
+        retry_of: retry_of.map(|stored| stored.task.id),
+        label: create.label.clone(),
+        task: create.task.clone(),
+        metadata: create.metadata.clone(),
+        notify,
+        queue_timeout: create.queue_timeout,
+        timeout: create.timeout,
+        created_at: create.created_at,
+        start: create.start.as_ref().map(|spec| claim(spec, caller)).transpose()?,
+        finish: create.finish.clone().map(Into::into),
+        runtime,
+        owner,
+    };
+    let recorded = record::create(sql, existing, birth, fresh, at)?;
+    let created = ran_before || recorded.answer == Answer::Created;
+    let wrote = recorded.wrote;
+    let task = record::view(sql, recorded.stored.task, caller.world, at)?;
+    Ok(Written { response: Response::Create(Created { created, task }), wrote })
+}
+
+fn claim(spec: &ClaimSpec, caller: &Caller) -> Result<Claim, Failure> {
+    let executor = spec.executor.as_ref().unwrap_or(&caller.executor);
+    Ok(Claim {
+        executor: caller.world.executor("create.start.executor", executor)?,
+        lease: spec.lease,
+        started_at: spec.started_at,
+        ..Claim::default()
+    })
+}
+
+/// The line of a parent, for a new child or for a task that gets the parent later.
+fn family(sql: &Connection, parent: &Stored, child: Option<TaskId>) -> Result<Family, Failure> {
+    let line = "WITH RECURSIVE line (number, id, parent, depth) AS (
+            SELECT number, id, parent, 1 FROM task WHERE id = ?1
+            UNION SELECT t.number, t.id, t.parent, line.depth + 1 FROM line JOIN task t ON t.id = line.parent
+                WHERE line.depth <= 1000)
+        SELECT max(line.depth),
+               (SELECT line.number FROM line JOIN task t USING (number)
+                    WHERE t.cancel IS NOT NULL OR t.status = 6 ORDER BY line.depth LIMIT 1),
+               (SELECT count(*) FROM line WHERE line.id = ?2)
+                   + (SELECT count(*) FROM task WHERE parent = ?2)
+        FROM line";
+    let child = child.map(|id| id.as_bytes().to_vec());
+    let row = sql.prepare_cached(line)?.query_row((parent.task.id.as_bytes().as_slice(), child), |row| {
+        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?))
+    })?;
+    let (depth, cancelled, entangled) = row;
+    Ok(Family {
+        parent: parent.task.id,
+        root: parent.task.top(),
+        depth: depth.and_then(|depth| usize::try_from(depth).ok()).unwrap_or(usize::MAX),
+        cancelled: cancelled.and_then(|number| u64::try_from(number).ok()).map(TaskNumber),
+        entangled: entangled > 0,
+    })
+}
+
+// ---- start, progress, heartbeat, finish ---------------------------------------------------------------------
+
+fn start(sql: &Connection, start: &Start, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &start.lookup, caller.scope(), Purpose::Change)?;
+    let executor = start.executor.as_ref().unwrap_or(&caller.executor);
+    let claim = Claim {
+        executor: caller.world.executor("start.executor", executor)?,
+        lease: start.lease,
+        started_at: start.started_at,
+        family: late_family(sql, &stored, start.fill.parent)?,
+        fill: start.fill.clone(),
+    };
+    recorded(sql, stored, &Command::Start(claim), caller, at, Response::Start)
+}
+
+fn progress(sql: &Connection, progress: &ProgressRequest, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &progress.lookup, caller.scope(), Purpose::Change)?;
+    let command = Command::Progress {
+        token: progress.token(),
+        progress: progress.progress(),
+        lease: progress.lease,
+        family: late_family(sql, &stored, progress.fill.parent)?,
+    };
+    recorded(sql, stored, &command, caller, at, Response::Progress)
+}
+
+fn late_family(sql: &Connection, stored: &Stored, parent: Option<TaskId>) -> Result<Option<Family>, Failure> {
+    let Some(parent) = parent else { return Ok(None) };
+    let scope = Scope(Some(&stored.task.owner));
+    let found = find::task(sql, &Lookup::Id(parent), scope, Purpose::Read)?;
+    family(sql, &found, Some(stored.task.id)).map(Some)
+}
+
+fn heartbeat(sql: &Connection, heartbeat: &Heartbeat, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &heartbeat.lookup, caller.scope(), Purpose::Change)?;
+    let command = Command::Heartbeat { token: heartbeat.token(), lease: heartbeat.lease };
+    recorded(sql, stored, &command, caller, at, Response::Heartbeat)
+}
+
+fn finish(sql: &Connection, finish: &Finish, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &finish.lookup, caller.scope(), Purpose::Change)?;
+    let command = Command::Finish { token: finish.token(), end: finish.end() };
+    recorded(sql, stored, &command, caller, at, Response::Finish)
+}
+
+// ---- settle, notify -----------------------------------------------------------------------------------------
+
+fn settle(sql: &Connection, settle: &Settle, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &settle.lookup, caller.scope(), Purpose::Change)?;
+    let by = settle.by.clone().or_else(|| caller.owner.clone());
+    let settlement = Settlement { end: settle.end(), by, why: settle.why.clone() };
+    recorded(sql, stored, &Command::Settle(settlement), caller, at, Response::Settle)
+}
+
+fn notify(sql: &Connection, notify: &Notify, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let stored = find::task(sql, &notify.lookup, caller.scope(), Purpose::Change)?;
+    recorded(sql, stored, &Command::Notify(notify.policy.clone()), caller, at, Response::Notify)
+}
+
+fn recorded(
+    sql: &Connection,
+    stored: Stored,
+    command: &Command,
+    caller: &Caller,
+    at: &Moment,
+    response: impl Fn(RecordedReply) -> Response,
+) -> Result<Written, Failure> {
+    let Recorded { stored, wrote, .. } = record::command(sql, stored, command, at)?;
+    let active = stored.task.status.is_active();
+    let reply = RecordedReply {
+        changed: wrote,
+        cancel_requested: active && stored.task.cancel.is_some(),
+        deadline_passed: active && stored.task.is_overdue(at.now),
+        task: record::view(sql, stored.task, caller.world, at)?,
+    };
+    Ok(Written { response: response(reply), wrote })
+}
+
+// ---- cancel -------------------------------------------------------------------------------------------------
+
+/// Asks to cancel a task and every descendant. What is proved dead, with nothing of its group left, is settled.
+fn cancel(sql: &Connection, cancel: &CancelRequest, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let top = find::task(sql, &cancel.lookup, caller.scope(), Purpose::Change)?;
+    let mut wrote = false;
+    let mut ask = |stored: Stored| -> Result<(Stored, Cancelled), Failure> {
+        let evidence = cancel_evidence(&stored, caller.world, at);
+        let command = Command::RequestCancel { by: cancel.by.clone(), why: cancel.why.clone(), evidence };
+        let done = record::command(sql, stored, &command, at)?;
+        wrote |= done.wrote;
+        match done.answer {
+            Answer::Cancel(answer) => Ok((done.stored, answer)),
+            Answer::Created | Answer::Exists | Answer::Changed | Answer::Unchanged => {
+                Err(Error::internal("a cancel that answers something else").into())
+            }
+        }
+    };
+    let below = descendants(sql, top.task.id)?;
+    let (top, answer) = ask(top)?;
+    let mut reached = Vec::new();
+    for number in below {
+        // A descendant of another owner is reached all the same: the tree is one piece of work.
+        let Some(child) = find::by_number(sql, number, Scope(None))? else { continue };
+        if child.task.status.is_final() {
+            continue;
+        }
+        let (child, cancel) = ask(child)?;
+        reached.push(CancelledTask { number: child.task.number, cancel });
+    }
+    let task = record::view(sql, top.task, caller.world, at)?;
+    Ok(Written { response: Response::Cancel(CancelReply { cancel: answer, task, descendants: reached }), wrote })
+}
+
+/// What is known of the executor of a task to be cancelled.
+fn cancel_evidence(stored: &Stored, world: World, at: &Moment) -> CancelEvidence {
+    let task = &stored.task;
+    if !matches!(task.status, Status::Running | Status::Lost) {
+        return CancelEvidence::MayLive;
+    }
+    match record::liveness(task, world, at) {
+        Liveness::Gone(evidence) if evidence.is_proof() && !group_survives(stored, &evidence, world) => {
+            CancelEvidence::Gone(evidence)
+        }
+        Liveness::Gone(_) | Liveness::Alive | Liveness::Unknown => CancelEvidence::MayLive,
+    }
+}
+
+/// Whether something of a dead executor's process group may still run.
+fn group_survives(stored: &Stored, evidence: &Evidence, world: World) -> bool {
+    let group = stored.task.executor.as_ref().and_then(|executor| executor.group);
+    match (group, evidence, world) {
+        (None, _, _) | (_, Evidence::Rebooted { .. }, _) | (_, _, World::Scripted(_)) => false,
+        (Some(group), _, World::Real) => crate::platform::group_is(group.id, group.started) != Some(false),
+    }
+}
+
+fn descendants(sql: &Connection, top: TaskId) -> Result<Vec<TaskNumber>, Failure> {
+    let query = "WITH RECURSIVE below (id, number) AS (
+            SELECT id, number FROM task WHERE parent = ?1
+            UNION SELECT t.id, t.number FROM below JOIN task t ON t.parent = below.id)
+        SELECT number FROM below ORDER BY number";
+    let mut statement = sql.prepare_cached(query)?;
+    let numbers = statement.query_map([top.as_bytes().as_slice()], |row| row.get::<_, i64>(0))?;
+    let mut found = Vec::new();
+    for number in numbers {
+        found.push(TaskNumber(u64::try_from(number?).unwrap_or(0)));
+    }
+    Ok(found)
+}
