@@ -1,8 +1,6 @@
 //! What can be wrong with a task, and what to do about it: the one table behind audit and maintenance.
 
-use crate::{
-    Command, Evidence, Liveness, Millis, Moment, Span, Status, Task, TaskId, TaskNumber,
-};
+use crate::{Command, Evidence, Liveness, Millis, Moment, Span, Status, Task, TaskId, TaskNumber};
 use alloc::format;
 use alloc::string::{String, ToString};
 use serde::Serialize;
@@ -211,7 +209,8 @@ pub fn examine(task: &Task, liveness: &Liveness, at: &Moment, thresholds: &Thres
             let since = task.queue_timeout.map(|timeout| task.created_at.plus(timeout));
             Some(finding(task, Code::QueueExpired, "it is past its queue_timeout".into(), since, None))
         }
-        Status::Queued if now.since(task.created_at) > thresholds.queued => {
+        // Whoever set a deadline has said how long waiting is well.
+        Status::Queued if task.queue_timeout.is_none() && now.since(task.created_at) > thresholds.queued => {
             let message = format!("it has been queued for {}", now.since(task.created_at));
             Some(finding(task, Code::StaleQueued, message, Some(task.created_at), None))
         }
@@ -239,7 +238,10 @@ fn running(task: &Task, liveness: &Liveness, now: Millis, thresholds: &Threshold
             Some(finding(task, Code::Overdue, "it is past its timeout".into(), since, None))
         }
         Liveness::Unknown if spoke.is_some_and(|spoke| now.since(spoke) > thresholds.unobserved) => {
-            let message = "nothing shows whether it still runs: no lease, no process to observe, no word".to_string();
+            let message = match task.executor.as_ref().and_then(|executor| executor.pid) {
+                Some(pid) => format!("no lease, no word, and process {pid} cannot be observed from here"),
+                None => "no lease, no word and no process to observe: nothing shows whether it still runs".into(),
+            };
             Some(finding(task, Code::Unobserved, message, spoke, None))
         }
         Liveness::Alive | Liveness::Unknown => None,
@@ -287,13 +289,7 @@ fn times_in_order(task: &Task) -> bool {
         && ended_or_now <= task.updated_at
 }
 
-fn finding(
-    task: &Task,
-    code: Code,
-    message: String,
-    since: Option<Millis>,
-    evidence: Option<&Evidence>,
-) -> Finding {
+fn finding(task: &Task, code: Code, message: String, since: Option<Millis>, evidence: Option<&Evidence>) -> Finding {
     let rule = code.rule();
     Finding {
         code: rule.word,

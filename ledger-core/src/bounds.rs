@@ -2,11 +2,25 @@
 
 use crate::error::Error;
 use crate::json;
+use crate::text::quote;
 use alloc::format;
-use alloc::string::String;
 
+/// Bytes of a notice's recipient: a word, a colon and a name.
+pub const RECIPIENT_BYTES: usize = NAME_BYTES + 16;
+/// How often a notice is claimed before it is given up.
+pub const NOTICE_ATTEMPTS: u32 = 10;
+/// Notices that one call claims unless told.
+pub const NOTICES_DEFAULT: u32 = 10;
+/// How long a claim on notices lasts unless told.
+pub const NOTICES_LEASE: crate::Span = crate::Span::from_secs(60);
+/// Findings that an audit tells unless told; its summary counts all.
+pub const FINDINGS_DEFAULT: u32 = 1_000;
+/// Notices that one call claims or names.
+pub const NOTICES: usize = 1_000;
 /// One Request, as JSON text.
 pub const REQUEST_BYTES: usize = 8 * 1024 * 1024;
+/// What a Request asks to be echoed, as JSON text.
+pub const ID_BYTES: usize = 1024;
 /// A task's short title.
 pub const LABEL_BYTES: usize = 512;
 /// A task's work text.
@@ -104,11 +118,4 @@ pub fn tail(value: &str, most: usize) -> (&str, bool) {
     let from = value.len().saturating_sub(most);
     let edge = (from..=value.len()).find(|at| value.is_char_boundary(*at)).unwrap_or(value.len());
     (value.get(edge..).unwrap_or_default(), edge > 0)
-}
-
-/// A value as an error shows it: quoted, escaped, short.
-pub(crate) fn quote(value: &str) -> String {
-    let short: String = value.chars().take(80).collect();
-    let mark = if short.len() < value.len() { "…" } else { "" };
-    format!("{short:?}{mark}")
 }

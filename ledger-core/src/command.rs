@@ -1,12 +1,9 @@
 //! What may be asked of a task, with every fact resolved: the input of [`crate::decide`].
 
-use crate::event::{Fill, Report};
-use crate::{
-    Artifact, Evidence, Executor, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber, Usage,
-};
-use alloc::collections::BTreeMap;
+use crate::event::{Fill, Progress, Report};
+use crate::{Evidence, Executor, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
 use alloc::string::String;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 /// When and where a command is decided: the only time the core knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +18,7 @@ pub struct Moment {
 
 /// A command on one task.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and most of them are creations")]
 pub enum Command {
     /// Record a task, or find that it is recorded.
     Create(Birth),
@@ -36,6 +34,8 @@ pub enum Command {
         lease: Option<Span>,
         /// The parent's line, if a parent is filled in.
         family: Option<Family>,
+        /// Another task whose key is the run that is filled in.
+        run_taken_by: Option<TaskNumber>,
     },
     /// Say that the work lives.
     Heartbeat {
@@ -145,6 +145,8 @@ pub struct Claim {
     pub fill: Fill,
     /// The parent's line, if a parent is filled in.
     pub family: Option<Family>,
+    /// Another task whose key is the run that is filled in.
+    pub run_taken_by: Option<TaskNumber>,
 }
 
 /// Which attempt a write speaks for. Empty: whichever is current.
@@ -154,41 +156,6 @@ pub struct ClaimToken {
     pub attempt: Option<u32>,
     /// The executor's nonce: tells attempts apart whose number was reused after a power loss.
     pub nonce: Option<String>,
-}
-
-/// A report of how far the work is. What is absent stays as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Progress {
-    /// In words.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-    /// Units done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub current: Option<u64>,
-    /// Units in all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
-    /// The unit's name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
-    /// What it waits for; `Some(None)` says that it waits no more.
-    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
-    pub waiting_on: Option<Option<String>>,
-    /// The attempt's total usage.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
-    /// Artifacts to add.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub artifacts: BTreeMap<String, Artifact>,
-    /// What to fill in.
-    #[serde(skip_serializing_if = "Fill::is_empty")]
-    pub fill: Fill,
-}
-
-/// Tells a `null` that is given from a field that is absent.
-pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// How work ended, by the executor's word.

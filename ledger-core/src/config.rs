@@ -1,7 +1,7 @@
 //! Policy that changes the ledger's behaviour. It is stored in the ledger, the same for every process and language.
 
+use crate::text;
 use crate::{Error, NotifyPolicy, Span, bounds};
-use alloc::format;
 use alloc::string::{String, ToString};
 
 /// What a key's value is.
@@ -72,12 +72,12 @@ pub fn key(name: &str) -> Result<Key, Error> {
         None => key.name == name,
     };
     let expected = || KEYS.iter().map(|key| key.name).collect();
-    KEYS.iter().find(fits).copied().ok_or_else(|| Error::UnknownKey { key: name.into(), expected: expected() })
+    KEYS.iter().find(fits).copied().ok_or_else(|| Error::UnknownKey { key: text::short(name), expected: expected() })
 }
 
 /// Checks a value for a key and gives it in its stored form.
 pub fn value(name: &str, value: &str) -> Result<String, Error> {
-    let invalid = |expected: &str| Error::invalid(format!("config.{name}"), bounds::quote(value), expected);
+    let invalid = |expected: &str| Error::invalid(text::short(name), text::quote(value), expected);
     match key(name)?.kind {
         Kind::Durability if Durability::from_word(value).is_some() => Ok(value.into()),
         Kind::Durability => Err(invalid(Durability::EXPECTED)),

@@ -1,12 +1,11 @@
 //! The immutable facts of a task's history.
 
-use crate::command::Progress;
 use crate::{
     Artifact, Evidence, Executor, Failure, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, TaskId, Usage,
 };
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What happened. The task's descriptive fields stand in its row, which never changes them, and are not
 /// repeated here; the same holds for the report of a final end.
@@ -345,4 +344,39 @@ impl Event {
         let unknown = || Event::Unknown { kind: code, data: Json::parse(text).unwrap_or_else(|_| Json::null()) };
         read().unwrap_or_else(unknown)
     }
+}
+
+/// A report of how far the work is. What is absent stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Progress {
+    /// In words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Units done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub current: Option<u64>,
+    /// Units in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// The unit's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    /// What it waits for; `Some(None)` says that it waits no more.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
+    pub waiting_on: Option<Option<String>>,
+    /// The attempt's total usage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Artifacts to add.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub artifacts: BTreeMap<String, Artifact>,
+    /// What to fill in.
+    #[serde(skip_serializing_if = "Fill::is_empty")]
+    pub fill: Fill,
+}
+
+/// Tells a `null` that is given from a field that is absent.
+pub(crate) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

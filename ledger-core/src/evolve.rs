@@ -1,6 +1,7 @@
 //! What an event does to a task. Total, checks nothing, and the only code that writes a task's state.
 
-use crate::command::{Birth, Progress};
+use crate::command::Birth;
+use crate::event::Progress;
 use crate::event::{Asked, Ending, Event, Fill, Renewal, Started};
 use crate::{Cancel, Metadata, Millis, ProgressPoint, Status, Task, TaskId, TaskNumber, Usage};
 use alloc::collections::BTreeMap;
@@ -261,8 +262,7 @@ fn fill(task: &mut Task, fill: &Fill) {
 
 /// The task that a history makes of a row's descriptive fields.
 ///
-/// The report of a final end and the artifacts and usage in it stand in the row, so the last event's ending is
-/// given `row`'s report.
+/// What the work said of its final end stands in the row alone: [`same_but_for_heartbeats`] looks past it.
 #[must_use]
 pub fn fold<'a>(row: &Task, history: impl IntoIterator<Item = (&'a Event, Millis)>) -> Task {
     history.into_iter().fold(row.descriptive(), |task, (event, at)| evolve(task, event, at))

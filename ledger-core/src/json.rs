@@ -7,18 +7,19 @@ use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
+use core::marker::PhantomData;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// JSON text, kept byte for byte as given.
+/// JSON text, kept as given but for the line ends between its parts, which are blanks here: a value is one line.
 #[derive(Debug, Clone)]
 pub struct Json(Box<RawValue>);
 
 impl Json {
     /// Checks that the text is one JSON value and keeps it.
     pub fn parse(text: &str) -> Result<Json, String> {
-        serde_json::from_str::<Box<RawValue>>(text).map(Json).map_err(|error| format!("{error}"))
+        serde_json::from_str::<Box<RawValue>>(text).map(on_one_line).map_err(|error| format!("{error}"))
     }
 
     /// The value `null`.
@@ -29,6 +30,14 @@ impl Json {
     /// The text.
     pub fn as_str(&self) -> &str {
         self.0.get()
+    }
+}
+
+/// Inside strings JSON escapes line ends, so that those that are left stand between parts.
+fn on_one_line(raw: Box<RawValue>) -> Json {
+    match raw.get().contains(['\n', '\r']) {
+        false => Json(raw),
+        true => Json(RawValue::from_string(raw.get().replace(['\n', '\r'], " ")).unwrap_or(raw)),
     }
 }
 
@@ -48,7 +57,7 @@ impl Serialize for Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Json)
+        Box::<RawValue>::deserialize(deserializer).map(on_one_line)
     }
 }
 
@@ -123,6 +132,32 @@ impl<'de> Visitor<'de> for Entries {
         }
         Ok(Metadata(entries))
     }
+}
+
+/// Reads a map in which no name is given twice.
+pub(crate) fn distinct<'de, D: Deserializer<'de>, V: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, V>, D::Error> {
+    struct Distinct<V>(PhantomData<V>);
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for Distinct<V> {
+        type Value = BTreeMap<String, V>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, V>()? {
+                match entries.entry(name) {
+                    Entry::Vacant(place) => place.insert(value),
+                    Entry::Occupied(place) => {
+                        return Err(A::Error::custom(format!("{:?} is given twice", place.key())));
+                    }
+                };
+            }
+            Ok(entries)
+        }
+    }
+    deserializer.deserialize_map(Distinct(PhantomData))
 }
 
 /// How deep the lists and objects of a JSON text nest.

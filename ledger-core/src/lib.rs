@@ -27,10 +27,9 @@ extern crate std;
 
 pub mod audit;
 pub mod bounds;
-pub mod config;
 mod command;
+pub mod config;
 mod decide;
-pub mod docs;
 mod error;
 mod event;
 mod evolve;
@@ -46,29 +45,32 @@ mod text;
 mod time;
 mod word;
 
-pub use command::{Birth, CancelEvidence, Claim, ClaimToken, Command, Cancelled, End, Family, Moment, Progress, Settlement};
+pub use command::{Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Moment, Settlement};
 pub use decide::{Answer, Decision, decide};
 pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};
-pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Renewal, Report, Started};
+pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Progress, Renewal, Report, Started};
 pub use evolve::{evolve, fold, same_but_for_heartbeats};
 pub use id::{Seq, TaskId, TaskNumber};
 pub use json::{Json, Metadata};
-pub use liveness::{Evidence, LEASE_GRACE, Liveness, Observation, Observed, judge};
+pub use liveness::{CONTAINER_LEASE, Evidence, LEASE_GRACE, Liveness, Observation, Observed, STOP_GRACE, judge};
 pub use lookup::Lookup;
-pub use notice::{Owed, Recipient, owed};
-pub use record::{
-    Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage,
+pub use notice::{
+    Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, Owed, Recipient, decide_notice, message,
+    owed,
 };
+pub use record::{Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage};
 pub use request::{
-    Audit, Call, CancelRequest, CommandName, Config, Create, Doctor, ExecutorSpec, Finish, Heartbeat,
-    History, List, Maintenance, Notify, ProgressRequest, Request, Settle, Show, Start, Stats, StatusFilter, Tree,
-    Verify, Wait, Watch, Envelope, ClaimSpec, EndSpec,
+    Audit, Call, CancelRequest, ClaimSpec, CommandName, Config, Create, Doctor, EndSpec, Envelope, ExecutorSpec,
+    Finish, Heartbeat, History, List, Maintenance, Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop,
+    NoticesNack, NoticesRetry, Notify, ProgressRequest, Request, Settle, Show, Start, Stats, StatusFilter, Tree,
+    Verify, Wait, Watch,
 };
-pub use response::{CancelledTask, 
-    Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, Change, Check, CheckState, ConfigReply,
-    Created, DoctorReport, Events, HistoryEvent, MaintenanceReport, Recorded, Response, Setting, Shown,
-    StatsReport, TaskPage, TaskView, Tasks, TreeNode, VerifyReport,
+pub use response::{
+    Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, CancelledTask, Change, Check, CheckState,
+    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, HistoryEvent, MaintenanceReport, NoticeList,
+    NoticePage, NoticeView, Recorded, Response, Setting, Shown, StatsReport, TaskPage, TaskView, Tasks, TreeNode,
+    TreeReport, VerifyReport,
 };
 pub use text::{Escaped, escape};
 pub use time::{Millis, Span};
-pub use word::{Delivery, NotifyPolicy, Status, Via, outcome, reason, runtime, waiting_on};
+pub use word::{Delivery, NotifyPolicy, Status, outcome, reason, runtime, waiting_on};

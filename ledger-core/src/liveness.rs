@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 /// A lease counts as run out only this long after its end.
 pub const LEASE_GRACE: Span = Span::from_secs(30);
+/// The lease that a task takes by itself in a container, where a restart hides whether its process lives.
+pub const CONTAINER_LEASE: Span = Span::from_secs(60);
+/// Between the signal that asks a process group to end and the one that makes it.
+pub const STOP_GRACE: Span = Span::from_secs(5);
 
 /// What somebody who looked for a task's executor saw, and from where.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,7 +125,7 @@ pub fn judge(task: &Task, seen: &Observation, at: &Moment) -> Liveness {
     if let Process::Dead(evidence) = process {
         return Liveness::Gone(evidence);
     }
-    match (lease_overdue(task, at), &process) {
+    match (lease_state(task, at), &process) {
         (LeaseState::Expired(evidence), _) => Liveness::Gone(evidence),
         (LeaseState::Holds, _) | (LeaseState::None, Process::Alive) => Liveness::Alive,
         (LeaseState::None, Process::Unknown | Process::Dead(_)) => Liveness::Unknown,
@@ -135,7 +139,6 @@ enum Process {
 }
 
 fn look(executor: &Executor, seen: &Observation) -> Process {
-    let (Some(pid), Some(started)) = (executor.pid, executor.started) else { return Process::Unknown };
     if executor.machine.is_none() || executor.machine != seen.machine {
         return Process::Unknown;
     }
@@ -146,6 +149,7 @@ fn look(executor: &Executor, seen: &Observation) -> Process {
         (Some(_), Some(_)) => {}
         (None, _) | (_, None) => return Process::Unknown,
     }
+    let (Some(pid), Some(started)) = (executor.pid, executor.started) else { return Process::Unknown };
     if executor.pid_namespace.is_none() || executor.pid_namespace != seen.pid_namespace {
         return Process::Unknown;
     }
@@ -166,8 +170,13 @@ enum LeaseState {
     Expired(Evidence),
 }
 
+/// Whether the task's lease has run out and its grace has passed.
+pub(crate) fn lease_has_run_out(task: &Task, at: &Moment) -> bool {
+    matches!(lease_state(task, at), LeaseState::Expired(_))
+}
+
 /// Within one boot a lease is measured by that boot's monotonic clock, elsewhere by the wall clock.
-fn lease_overdue(task: &Task, at: &Moment) -> LeaseState {
+fn lease_state(task: &Task, at: &Moment) -> LeaseState {
     let Some(expires_at) = task.lease_expires_at else { return LeaseState::None };
     let (overdue, monotonic) = match (&task.lease_clock, &at.boot) {
         (Some(Lease { boot, expires }), Some(here)) if boot == here => {

@@ -1,7 +1,8 @@
 //! What a person types to name a task.
 
+use crate::text;
 use crate::{Error, TaskId, TaskNumber, bounds};
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::fmt;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -24,27 +25,33 @@ pub enum Lookup {
 impl Lookup {
     /// Reads what somebody typed.
     pub fn parse(text: &str) -> Result<Lookup, Error> {
-        let expected = "a task's number, id, run id or session key";
+        let lookup = Lookup::unbounded(text)?;
+        match &lookup {
+            Lookup::Number(_) | Lookup::Id(_) => {}
+            Lookup::Run(name) | Lookup::Session(name) | Lookup::Text(name) => bounds::name("lookup", name)?,
+        }
+        Ok(lookup)
+    }
+
+    /// The kind that a text has; its length and its blanks are not looked at.
+    fn unbounded(text: &str) -> Result<Lookup, Error> {
         if let Some(id) = text.strip_prefix("id:") {
-            return TaskId::parse(id)
-                .map(Lookup::Id)
-                .ok_or_else(|| Error::invalid("lookup", bounds::quote(text), "a UUID after id:"));
+            let invalid = || Error::invalid("lookup", text::quote(text), "a UUID after id:");
+            return TaskId::parse(id).map(Lookup::Id).ok_or_else(invalid);
         }
         if let Some(run) = text.strip_prefix("run:") {
-            bounds::name("lookup", run)?;
             return Ok(Lookup::Run(run.into()));
         }
         if let Some(session) = text.strip_prefix("session:") {
-            bounds::name("lookup", session)?;
             return Ok(Lookup::Session(session.into()));
         }
         let digits = text.strip_prefix('#').unwrap_or(text);
-        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            let number = digits.parse().map_err(|_| Error::invalid("lookup", bounds::quote(text), expected))?;
-            return Ok(Lookup::Number(TaskNumber(number)));
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match (is_number, digits.parse::<u64>()) {
+            (true, Ok(number)) if number > 0 => Ok(Lookup::Number(TaskNumber(number))),
+            // A run id may be a number that no task has.
+            (true, Ok(_) | Err(_)) | (false, _) => Ok(Lookup::Text(text.into())),
         }
-        bounds::name("lookup", text)?;
-        Ok(Lookup::Text(text.into()))
     }
 }
 
@@ -88,7 +95,7 @@ impl Visitor<'_> for TextOrNumber {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Lookup, E> {
-        Lookup::parse(text).map_err(|error| E::custom(error.to_string()))
+        Lookup::unbounded(text).map_err(|_| E::custom(format_args!("{}, expected a UUID after id:", text::quote(text))))
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Lookup, E> {

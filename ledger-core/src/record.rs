@@ -3,6 +3,7 @@
 use crate::{Json, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
+use core::fmt;
 use serde::{Deserialize, Serialize};
 
 /// A task as the ledger has it. JSON shows every field under its name here; absent values are `null`.
@@ -213,6 +214,7 @@ pub struct Usage {
     /// Tokens read from a cache.
     pub tokens_cached: u64,
     /// Cost in millionths of a unit, by currency code.
+    #[serde(deserialize_with = "crate::json::distinct")]
     pub cost: BTreeMap<String, u64>,
     /// Tool calls.
     pub tool_calls: u64,
@@ -263,6 +265,17 @@ impl Executor {
     pub fn is_same(&self, other: &Executor) -> bool {
         let bare = |executor: &Executor| Executor { group: None, ..executor.clone() };
         bare(self) == bare(other)
+    }
+}
+
+impl fmt::Display for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pid, &self.machine) {
+            (Some(pid), Some(machine)) => write!(f, "process {pid} on machine {}", crate::text::quote(machine)),
+            (Some(pid), None) => write!(f, "process {pid}"),
+            (None, Some(machine)) => write!(f, "an executor on machine {}", crate::text::quote(machine)),
+            (None, None) => f.write_str("an executor without a process to observe"),
+        }
     }
 }
 

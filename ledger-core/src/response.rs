@@ -4,7 +4,7 @@ use crate::audit::Finding;
 use crate::command::Cancelled;
 use crate::error::{Error, ErrorBody};
 use crate::event::Event;
-use crate::{Delivery, Evidence, Json, Millis, Seq, Status, Task, TaskId, TaskNumber};
+use crate::{Delivery, Evidence, Json, Millis, Notice, NoticeId, Seq, Status, Task, TaskId, TaskNumber};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -40,7 +40,8 @@ pub struct Created {
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Recorded {
-    /// Whether anything changed; otherwise the same was recorded before.
+    /// Whether anything changed; otherwise the same was recorded before. A progress beyond the thousandth moves the
+    /// row alone: the task's `progress_reports` says so.
     pub changed: bool,
     /// Whether cancel of it is requested.
     pub cancel_requested: bool,
@@ -48,6 +49,56 @@ pub struct Recorded {
     pub deadline_passed: bool,
     /// The task.
     pub task: TaskView,
+}
+
+/// A notice as it is told: what it is about, and the text for people.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NoticeView {
+    /// Its name within this ledger.
+    pub notice: NoticeId,
+    /// Its name everywhere: the task's id, `seq` and recipient. Who records it with the effect has it once.
+    pub key: String,
+    /// What happened: the event's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// For people; see [`crate::message`].
+    pub message: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: Notice,
+    /// The task as it is now.
+    pub task: TaskView,
+}
+
+/// A page of notices.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NoticePage {
+    /// The notices, newest first.
+    pub notices: Vec<NoticeView>,
+    /// Where the next page begins; `null` at the end.
+    pub next: Option<NoticeId>,
+}
+
+/// The answer to `notices_claim`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ClaimedNotices {
+    /// What to answer them with; `null` if nothing was due.
+    pub claim: Option<String>,
+    /// What was claimed, oldest first.
+    pub notices: Vec<NoticeView>,
+}
+
+/// The answer to what changes notices.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NoticeList {
+    /// How many changed; the others were so before.
+    pub changed: u64,
+    /// All that were named, as they are now.
+    pub notices: Vec<NoticeView>,
 }
 
 /// The answer to `cancel`.
@@ -111,13 +162,24 @@ pub struct TreeNode {
     pub children: Vec<TreeNode>,
 }
 
+/// The answer to `tree`: a task and all that descends from it.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TreeReport {
+    /// The top.
+    #[serde(flatten)]
+    pub top: TreeNode,
+    /// Whether there are more descendants than an answer tells ([`crate::bounds::LIST_MOST`]).
+    pub truncated: bool,
+}
+
 /// Events in order.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Events {
     /// The events.
     pub events: Vec<HistoryEvent>,
-    /// Where to go on: the `seq` of the last event, or the cursor given.
+    /// Where to go on: the `seq` of the last event told or, of a watch that told all there is, the ledger's newest.
     pub next: Seq,
 }
 

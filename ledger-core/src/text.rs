@@ -1,5 +1,7 @@
 //! Recorded text comes from agents and may hold anything: shown to people, it is escaped.
 
+use alloc::format;
+use alloc::string::String;
 use core::fmt::{self, Write as _};
 
 /// Shows recorded text on one line of a terminal: control characters, line ends, direction marks and other
@@ -46,6 +48,20 @@ fn hides(character: char) -> bool {
             0xAD | 0x34F | 0x61C | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F
             | 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x206F | 0x3164 | 0xFE00..=0xFE0F | 0xFEFF
             | 0xFFA0 | 0xFFF0..=0xFFFB | 0x1D173..=0x1D17A | 0xE0000..=0xE0FFF)
+}
+
+/// A value as an error shows it: quoted, escaped, short.
+pub(crate) fn quote(value: &str) -> String {
+    let short: String = value.chars().take(80).collect();
+    let mark = if short.len() < value.len() { "…" } else { "" };
+    format!("{short:?}{mark}")
+}
+
+/// A text as an error repeats it: an error is never longer than what is wrong.
+pub(crate) fn short(value: &str) -> String {
+    let short: String = value.chars().take(200).collect();
+    let mark = if short.len() < value.len() { "…" } else { "" };
+    format!("{short}{mark}")
 }
 
 #[cfg(test)]

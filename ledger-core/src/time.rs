@@ -72,7 +72,11 @@ impl Serialize for Millis {
 
 impl<'de> Deserialize<'de> for Millis {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOrInteger { read: Millis::parse, count: Millis::new, expected: Millis::EXPECTED })
+        deserializer.deserialize_any(TextOrInteger {
+            read: Millis::parse,
+            count: Millis::new,
+            expected: Millis::EXPECTED,
+        })
     }
 }
 
@@ -136,7 +140,11 @@ impl fmt::Display for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextOrInteger { read: Span::parse, count: Span::from_ms, expected: Span::EXPECTED })
+        deserializer.deserialize_any(TextOrInteger {
+            read: Span::parse,
+            count: Span::from_ms,
+            expected: Span::EXPECTED,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ pub enum Status {
     /// Ended by a deadline.
     TimedOut = 5,
     /// Ended because somebody wanted it to.
+    #[serde(alias = "canceled")]
     Cancelled = 6,
     /// Presumed dead. Ended but not final: the executor's own word overrides it.
     Lost = 7,
@@ -133,9 +134,8 @@ impl Serialize for NotifyPolicy {
 impl<'de> Deserialize<'de> for NotifyPolicy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
-        NotifyPolicy::from_word(&word).ok_or_else(|| {
-            serde::de::Error::invalid_value(serde::de::Unexpected::Str(&word), &NotifyPolicy::EXPECTED)
-        })
+        NotifyPolicy::from_word(&word)
+            .ok_or_else(|| serde::de::Error::invalid_value(serde::de::Unexpected::Str(&word), &NotifyPolicy::EXPECTED))
     }
 }
 
@@ -166,19 +166,6 @@ pub enum Delivery {
     NotApplicable,
 }
 
-/// How an end came about; the type of its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Via {
-    /// The executor, or somebody for it, said so.
-    Finished,
-    /// An operator or host said so.
-    Settled,
-    /// The queue's deadline passed.
-    Expired,
-    /// Evidence said so.
-    Reaped,
-}
-
 /// Who runs a task. Any other lower-case word is one, too.
 pub mod runtime {
     /// A sub-agent of a conversation.
@@ -189,6 +176,8 @@ pub mod runtime {
     pub const CRON: &str = "cron";
     /// A command.
     pub const CLI: &str = "cli";
+    /// The runtimes that have a name of ours; any other lower-case word is one too.
+    pub const KNOWN: [&str; 4] = [ACP, CLI, CRON, SUBAGENT];
 }
 
 /// What a success amounts to.
@@ -223,7 +212,7 @@ pub mod reason {
     pub const EXECUTOR_GONE: &str = "executor_gone";
     /// The lease ran out: a presumption.
     pub const LEASE_EXPIRED: &str = "lease_expired";
-    /// Reported by the executor without more.
+    /// A host or operator reported the work lost.
     pub const REPORTED: &str = "reported";
 }
 

@@ -1,4 +1,8 @@
-//! Which notices a transition owes, and to whom.
+//! Which notices a transition owes, and to whom; what becomes of each is [`delivery`].
+
+mod delivery;
+
+pub use delivery::{Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, decide_notice, message};
 
 use crate::{Event, NotifyPolicy, Task};
 use alloc::format;

@@ -1,224 +1,18 @@
 //! What can go wrong, each with a stable code. Messages are for people, codes and fields for programs.
 
-use crate::bounds::quote;
-use crate::{Executor, Millis, Status, TaskId, TaskNumber};
+mod code;
+#[cfg(test)]
+mod tests;
+
+pub use code::{ErrorClass, ErrorCode};
+
+use crate::text::quote;
+use crate::{Executor, Millis, NoticeState, Status, TaskId, TaskNumber};
+use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use serde::Serialize;
-
-/// The stable numbers of errors, in classes of a hundred. Retired numbers are never used again.
-#[repr(u16)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ErrorCode {
-    /// The text is not a Request: not JSON, not UTF-8, or not an object with one command.
-    InvalidRequest = 100,
-    /// There is no such command.
-    UnknownCommand = 101,
-    /// A field is unknown, missing or has a value that is not allowed.
-    InvalidValue = 102,
-    /// A text, list, map or depth is over its bound.
-    TooLarge = 103,
-    /// A caller's time lies after the ledger's now.
-    FutureTime = 104,
-    /// A caller's times are not in the order created, started, ended.
-    TimeOrder = 105,
-    /// The request is not available here.
-    NotAvailable = 106,
-
-    /// No such task, or none this handle may see.
-    NotFound = 200,
-    /// There is no ledger at the path; only recording creates one.
-    NoLedger = 201,
-    /// There is no such configuration key.
-    UnknownKey = 202,
-
-    /// Several tasks fit the lookup.
-    Ambiguous = 300,
-    /// The key is taken by a task that says something else.
-    ExistsWithDifferent = 301,
-    /// An ancestor was cancelled: no new children.
-    AncestorCancelled = 302,
-    /// The task was not started yet.
-    NotStarted = 303,
-    /// Another attempt holds the task now.
-    Fenced = 304,
-    /// The task has ended and ended differently.
-    AlreadyEnded = 305,
-    /// Another executor runs the task.
-    AlreadyRunning = 306,
-    /// Cancel was requested: the task may not start again.
-    CancelRequested = 307,
-    /// A field that may be filled in once is filled already.
-    AlreadySet = 308,
-    /// The parent would be its own descendant, or the tree would be too deep.
-    TreeShape = 309,
-    /// The task's state does not call for this command.
-    NotDue = 310,
-
-    /// Other writers held the ledger until the deadline.
-    Busy = 400,
-    /// The awaited tasks did not end in time.
-    WaitTimedOut = 401,
-
-    /// The file is not a ledger.
-    NotALedger = 500,
-    /// The ledger was written by a newer version that this one may not touch.
-    NewerLedger = 501,
-    /// The ledger is damaged.
-    Corrupt = 502,
-    /// The ledger is on a network file system, where sharing it is not safe.
-    NetworkFileSystem = 503,
-    /// The ledger's path cannot be used.
-    BadPath = 504,
-    /// The ledger cannot be read.
-    Unreadable = 505,
-
-    /// The ledger cannot be written.
-    ReadOnly = 600,
-    /// The disk is full; nothing was changed.
-    DiskFull = 601,
-    /// The disk reported an error; nothing was changed.
-    Io = 602,
-
-    /// It is not known whether the call took effect; asking again is safe.
-    Unknown = 700,
-
-    /// A fault in this program; nothing was changed.
-    Internal = 900,
-}
-
-/// What a caller does about an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorClass {
-    /// 1xx: correct the request.
-    Invalid,
-    /// 2xx: there is no such thing.
-    NotFound,
-    /// 3xx: the rules say no; the error names what is recorded.
-    Refused,
-    /// 4xx: ask again later.
-    Busy,
-    /// 5xx: the ledger itself needs attention.
-    Ledger,
-    /// 6xx: it failed and changed nothing.
-    Failed,
-    /// 7xx: it may have taken effect; ask again.
-    Unknown,
-    /// 9xx: report it.
-    Internal,
-}
-
-impl ErrorClass {
-    /// The word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ErrorClass::Invalid => "invalid",
-            ErrorClass::NotFound => "not_found",
-            ErrorClass::Refused => "refused",
-            ErrorClass::Busy => "busy",
-            ErrorClass::Ledger => "ledger",
-            ErrorClass::Failed => "failed",
-            ErrorClass::Unknown => "unknown",
-            ErrorClass::Internal => "internal",
-        }
-    }
-}
-
-impl ErrorCode {
-    /// Every code, in the order of their numbers.
-    pub const ALL: [ErrorCode; 34] = [
-        ErrorCode::InvalidRequest,
-        ErrorCode::UnknownCommand,
-        ErrorCode::InvalidValue,
-        ErrorCode::TooLarge,
-        ErrorCode::FutureTime,
-        ErrorCode::TimeOrder,
-        ErrorCode::NotAvailable,
-        ErrorCode::NotFound,
-        ErrorCode::NoLedger,
-        ErrorCode::UnknownKey,
-        ErrorCode::Ambiguous,
-        ErrorCode::ExistsWithDifferent,
-        ErrorCode::AncestorCancelled,
-        ErrorCode::NotStarted,
-        ErrorCode::Fenced,
-        ErrorCode::AlreadyEnded,
-        ErrorCode::AlreadyRunning,
-        ErrorCode::CancelRequested,
-        ErrorCode::AlreadySet,
-        ErrorCode::TreeShape,
-        ErrorCode::NotDue,
-        ErrorCode::Busy,
-        ErrorCode::WaitTimedOut,
-        ErrorCode::NotALedger,
-        ErrorCode::NewerLedger,
-        ErrorCode::Corrupt,
-        ErrorCode::NetworkFileSystem,
-        ErrorCode::BadPath,
-        ErrorCode::Unreadable,
-        ErrorCode::ReadOnly,
-        ErrorCode::DiskFull,
-        ErrorCode::Io,
-        ErrorCode::Unknown,
-        ErrorCode::Internal,
-    ];
-
-    /// The stable word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ErrorCode::InvalidRequest => "invalid_request",
-            ErrorCode::UnknownCommand => "unknown_command",
-            ErrorCode::InvalidValue => "invalid_value",
-            ErrorCode::TooLarge => "too_large",
-            ErrorCode::FutureTime => "future_time",
-            ErrorCode::TimeOrder => "time_order",
-            ErrorCode::NotAvailable => "not_available",
-            ErrorCode::NotFound => "not_found",
-            ErrorCode::NoLedger => "no_ledger",
-            ErrorCode::UnknownKey => "unknown_key",
-            ErrorCode::Ambiguous => "ambiguous",
-            ErrorCode::ExistsWithDifferent => "exists_with_different",
-            ErrorCode::AncestorCancelled => "ancestor_cancelled",
-            ErrorCode::NotStarted => "not_started",
-            ErrorCode::Fenced => "fenced",
-            ErrorCode::AlreadyEnded => "already_ended",
-            ErrorCode::AlreadyRunning => "already_running",
-            ErrorCode::CancelRequested => "cancel_requested",
-            ErrorCode::AlreadySet => "already_set",
-            ErrorCode::TreeShape => "tree_shape",
-            ErrorCode::NotDue => "not_due",
-            ErrorCode::Busy => "busy",
-            ErrorCode::WaitTimedOut => "wait_timed_out",
-            ErrorCode::NotALedger => "not_a_ledger",
-            ErrorCode::NewerLedger => "newer_ledger",
-            ErrorCode::Corrupt => "corrupt",
-            ErrorCode::NetworkFileSystem => "network_file_system",
-            ErrorCode::BadPath => "bad_path",
-            ErrorCode::Unreadable => "unreadable",
-            ErrorCode::ReadOnly => "read_only",
-            ErrorCode::DiskFull => "disk_full",
-            ErrorCode::Io => "io",
-            ErrorCode::Unknown => "unknown",
-            ErrorCode::Internal => "internal",
-        }
-    }
-
-    /// The class: the number's hundreds.
-    pub const fn class(self) -> ErrorClass {
-        match self as u16 {
-            100..200 => ErrorClass::Invalid,
-            200..300 => ErrorClass::NotFound,
-            300..400 => ErrorClass::Refused,
-            400..500 => ErrorClass::Busy,
-            500..600 => ErrorClass::Ledger,
-            600..700 => ErrorClass::Failed,
-            700..800 => ErrorClass::Unknown,
-            _ => ErrorClass::Internal,
-        }
-    }
-}
 
 /// One of several tasks that fit a lookup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -326,6 +120,14 @@ pub enum Error {
         /// The keys there are.
         expected: Vec<&'static str>,
     },
+    /// See [`ErrorCode::NoNotice`].
+    #[error("no notice {} {}", quote(.notice), .why)]
+    NoNotice {
+        /// What was looked for.
+        notice: String,
+        /// A clause that says where.
+        why: String,
+    },
     /// See [`ErrorCode::Ambiguous`].
     #[error("{} fits {} tasks", quote(.lookup), .count)]
     Ambiguous {
@@ -347,19 +149,22 @@ pub enum Error {
         fields: Vec<&'static str>,
     },
     /// See [`ErrorCode::AncestorCancelled`].
-    #[error("{ancestor} was cancelled: it gets no new children")]
+    #[error("cancel of {ancestor} was requested: it gets no new children")]
     AncestorCancelled {
-        /// The cancelled ancestor.
+        /// The ancestor that was cancelled, or is to be.
         ancestor: TaskNumber,
     },
     /// See [`ErrorCode::NotStarted`].
-    #[error("{number} is queued: nobody has started it")]
+    #[error("{number}, recorded at {created_at}, was never started")]
     NotStarted {
         /// The task.
         number: TaskNumber,
+        /// When it was recorded.
+        created_at: Millis,
     },
     /// See [`ErrorCode::Fenced`].
-    #[error("{number} is held by attempt {attempt} now, not by attempt {given}")]
+    #[error("{number} belongs to attempt {attempt} now, by {}, since {}; not to {}",
+        holder(.executor.as_deref()), when(*.started_at), stranger(*.given, *.attempt))]
     Fenced {
         /// The task.
         number: TaskNumber,
@@ -367,8 +172,10 @@ pub enum Error {
         given: u32,
         /// The attempt that holds the task.
         attempt: u32,
-        /// Who holds it.
-        executor: Option<Executor>,
+        /// Who holds it; `null` if that is nothing to observe.
+        executor: Option<Box<Executor>>,
+        /// Since when.
+        started_at: Option<Millis>,
         /// Where the task stands.
         recorded_status: Status,
     },
@@ -385,14 +192,15 @@ pub enum Error {
         ended_at: Millis,
     },
     /// See [`ErrorCode::AlreadyRunning`].
-    #[error("{number} is running already, by attempt {attempt}")]
+    #[error("{number} is running already: attempt {attempt}, by {}, since {}",
+        holder(.executor.as_deref()), when(*.started_at))]
     AlreadyRunning {
         /// The task.
         number: TaskNumber,
         /// The attempt that runs it.
         attempt: u32,
-        /// Who runs it.
-        executor: Option<Executor>,
+        /// Who runs it; `null` if that is nothing to observe.
+        executor: Option<Box<Executor>>,
         /// Since when.
         started_at: Option<Millis>,
     },
@@ -423,12 +231,34 @@ pub enum Error {
         problem: String,
     },
     /// See [`ErrorCode::NotDue`].
-    #[error("{number} is {}: {problem}", .recorded_status.as_str())]
+    #[error("{number} is {} as of {updated_at}: {problem}", .recorded_status.as_str())]
     NotDue {
         /// The task.
         number: TaskNumber,
         /// Where it stands.
         recorded_status: Status,
+        /// When that was last written.
+        updated_at: Millis,
+        /// Why the command does not apply.
+        problem: String,
+    },
+    /// See [`ErrorCode::StaleClaim`].
+    #[error("notice {notice} is not held by this claim: it is {}, due at {due_at}", .state.as_str())]
+    StaleClaim {
+        /// The notice.
+        notice: String,
+        /// Where it stands.
+        state: NoticeState,
+        /// When it may be claimed.
+        due_at: Millis,
+    },
+    /// See [`ErrorCode::NoticeSettled`].
+    #[error("notice {notice} is {}: {problem}", .state.as_str())]
+    NoticeSettled {
+        /// The notice.
+        notice: String,
+        /// Where it stands.
+        state: NoticeState,
         /// Why the command does not apply.
         problem: String,
     },
@@ -439,7 +269,7 @@ pub enum Error {
         waited_ms: u64,
     },
     /// See [`ErrorCode::WaitTimedOut`].
-    #[error("{} of {} tasks had not ended after {waited_ms} ms", .pending.len(), .awaited)]
+    #[error("after {waited_ms} ms {} of {} still active", .pending.len(), .awaited)]
     WaitTimedOut {
         /// The tasks that are still active.
         pending: Vec<TaskNumber>,
@@ -549,6 +379,14 @@ impl Error {
         Error::Internal { problem: problem.into() }
     }
 
+    /// The same error about a field inside `place`.
+    pub(crate) fn within(mut self, place: &str) -> Error {
+        if let Error::InvalidValue { field, .. } | Error::TooLarge { field, .. } = &mut self {
+            *field = format!("{place}.{field}");
+        }
+        self
+    }
+
     /// The stable code.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -562,6 +400,7 @@ impl Error {
             Error::NotFound { .. } => ErrorCode::NotFound,
             Error::NoLedger { .. } => ErrorCode::NoLedger,
             Error::UnknownKey { .. } => ErrorCode::UnknownKey,
+            Error::NoNotice { .. } => ErrorCode::NoNotice,
             Error::Ambiguous { .. } => ErrorCode::Ambiguous,
             Error::ExistsWithDifferent { .. } => ErrorCode::ExistsWithDifferent,
             Error::AncestorCancelled { .. } => ErrorCode::AncestorCancelled,
@@ -573,6 +412,8 @@ impl Error {
             Error::AlreadySet { .. } => ErrorCode::AlreadySet,
             Error::TreeShape { .. } => ErrorCode::TreeShape,
             Error::NotDue { .. } => ErrorCode::NotDue,
+            Error::StaleClaim { .. } => ErrorCode::StaleClaim,
+            Error::NoticeSettled { .. } => ErrorCode::NoticeSettled,
             Error::Busy { .. } => ErrorCode::Busy,
             Error::WaitTimedOut { .. } => ErrorCode::WaitTimedOut,
             Error::NotALedger { .. } => ErrorCode::NotALedger,
@@ -594,7 +435,6 @@ impl Error {
         let code = self.code();
         ErrorBody {
             code: code.as_str(),
-            number: code as u16,
             class: code.class(),
             message: self.to_string(),
             hint: code.hint(),
@@ -603,55 +443,27 @@ impl Error {
     }
 }
 
-impl ErrorCode {
-    /// What a person may do about it.
-    pub const fn hint(self) -> Option<&'static str> {
-        match self {
-            ErrorCode::InvalidRequest => Some("a request is an object with one command, such as {\"create\": {\"label\": \"…\"}}"),
-            ErrorCode::UnknownCommand => Some("see `expected` for the commands there are"),
-            ErrorCode::InvalidValue => None,
-            ErrorCode::TooLarge => Some("keep large data elsewhere and record it as an artifact"),
-            ErrorCode::FutureTime => Some("leave the time out to use the ledger's clock"),
-            ErrorCode::TimeOrder => Some("leave the time out to use the ledger's clock"),
-            ErrorCode::NotAvailable => None,
-            ErrorCode::NotFound => Some("`bgledger list` shows the tasks; a lookup is a number, an id, a run id or a session key"),
-            ErrorCode::NoLedger => Some("the first recorded task creates it; or name another with --ledger or BGLEDGER_DB"),
-            ErrorCode::UnknownKey => Some("`bgledger config` shows every key"),
-            ErrorCode::Ambiguous => Some("name one task by its number or id"),
-            ErrorCode::ExistsWithDifferent => Some("use another key or run id, or say the same as before"),
-            ErrorCode::AncestorCancelled => Some("create the task without this parent if it is to run all the same"),
-            ErrorCode::NotStarted => Some("start it first, or finish or settle it as it is"),
-            ErrorCode::Fenced => Some("another executor took the task over: stop working on it"),
-            ErrorCode::AlreadyEnded => Some("an end is final; create a new task with retry_of to run it again"),
-            ErrorCode::AlreadyRunning => Some("wait for it, or cancel it"),
-            ErrorCode::CancelRequested => Some("create a new task with retry_of to run it all the same"),
-            ErrorCode::AlreadySet => Some("such a field is filled in once"),
-            ErrorCode::TreeShape => None,
-            ErrorCode::NotDue => None,
-            ErrorCode::Busy => Some("ask again; nothing was changed"),
-            ErrorCode::WaitTimedOut => Some("the tasks go on; wait again for longer"),
-            ErrorCode::NotALedger => Some("name a ledger with --ledger or BGLEDGER_DB; the file was left as it is"),
-            ErrorCode::NewerLedger => Some("use a newer bgledger; the file was left as it is"),
-            ErrorCode::Corrupt => Some("`bgledger doctor` says more; the file was left as it is"),
-            ErrorCode::NetworkFileSystem => Some("put the ledger on a local disk, or allow it with --allow-network-fs"),
-            ErrorCode::BadPath => None,
-            ErrorCode::Unreadable => Some("look at the permissions of the file and its folder"),
-            ErrorCode::ReadOnly => Some("look at the permissions of the file and its folder"),
-            ErrorCode::DiskFull => Some("free some space and ask again"),
-            ErrorCode::Io => Some("ask again; if it stays, `bgledger doctor` says more"),
-            ErrorCode::Unknown => Some("ask again: every call may be repeated"),
-            ErrorCode::Internal => Some("please report it"),
-        }
+fn holder(executor: Option<&Executor>) -> String {
+    executor.map_or_else(|| "an external executor".into(), Executor::to_string)
+}
+
+fn when(at: Option<Millis>) -> String {
+    at.map_or_else(|| "an unknown time".into(), |at| at.to_string())
+}
+
+/// Whom a fence kept out: an attempt with another number, or one with the same number and another executor.
+fn stranger(given: u32, attempt: u32) -> String {
+    match given == attempt {
+        true => "this caller".into(),
+        false => format!("attempt {given}"),
     }
 }
 
 /// An error in JSON: `{"code", "class", "message", "hint", …the fields that matter}`.
 #[derive(Debug, Serialize)]
 pub struct ErrorBody<'a> {
-    /// The stable word.
+    /// The stable word; its number is [`ErrorCode`]`as u16`.
     pub code: &'static str,
-    /// The stable number.
-    pub number: u16,
     /// What a caller does about it.
     pub class: ErrorClass,
     /// For people.

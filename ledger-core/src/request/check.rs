@@ -1,0 +1,323 @@
+//! What each request may say: every text, list and map within its bound, every word and number one that can be.
+//!
+//! Fields are named from the request on; the command's word is put before them.
+
+use super::bounded::{
+    artifacts, attempt, counts, executor, failure, fill, limit, lookup, metadata, names, note, notes, optional, output,
+    result, usage, word, words,
+};
+use super::*;
+use crate::text;
+use crate::{Lookup, NoticeState, Status, bounds};
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+impl Create {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.label.trim().is_empty() {
+            return Err(Error::invalid("label", text::quote(&self.label), "a short title"));
+        }
+        bounds::text("label", &self.label, bounds::LABEL_BYTES)?;
+        optional("task", &self.task, bounds::TASK_BYTES)?;
+        word("runtime", &self.runtime)?;
+        names([
+            ("key", &self.key),
+            ("kind", &self.kind),
+            ("source_id", &self.source_id),
+            ("run_id", &self.run_id),
+            ("owner", &self.owner),
+            ("requester_session", &self.requester_session),
+            ("session", &self.session),
+            ("agent", &self.agent),
+            ("requester_agent", &self.requester_agent),
+        ])?;
+        self.parent.as_ref().map_or(Ok(()), |parent| lookup("parent", parent))?;
+        self.retry_of.as_ref().map_or(Ok(()), |retry_of| lookup("retry_of", retry_of))?;
+        metadata("metadata", &self.metadata)?;
+        if let Some(claim) = &self.start {
+            executor(&claim.executor).map_err(|error| error.within("start.executor"))?;
+        }
+        self.finish.as_ref().map_or(Ok(()), |end| end.check().map_err(|error| error.within("finish")))
+    }
+}
+
+impl EndSpec {
+    fn check(&self) -> Result<(), Error> {
+        executors_end(self.status)?;
+        words(self.status, &self.outcome, &self.reason)?;
+        failure(&self.error)?;
+        optional("summary", &self.summary, bounds::SUMMARY_BYTES)?;
+        result(&self.result)?;
+        output(&self.output)?;
+        usage("usage", self.usage.as_ref())?;
+        artifacts("artifacts", &self.artifacts)
+    }
+}
+
+impl Start {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        executor(&self.executor).map_err(|error| error.within("executor"))?;
+        fill(&self.fill).map_err(|error| error.within("fill"))
+    }
+}
+
+impl ProgressRequest {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        attempt(self.attempt)?;
+        names([("nonce", &self.nonce), ("unit", &self.unit)])?;
+        note("text", &self.text)?;
+        if let Some(waiting_on) = &self.waiting_on {
+            word("waiting_on", waiting_on)?;
+        }
+        counts([("current", self.current), ("total", self.total)])?;
+        if let (Some(current), Some(total)) = (self.current, self.total)
+            && current > total
+        {
+            return Err(Error::invalid("current", current.to_string(), format!("at most total, {total}")));
+        }
+        usage("usage", self.usage.as_ref())?;
+        artifacts("artifacts", &self.artifacts)?;
+        fill(&self.fill).map_err(|error| error.within("fill"))
+    }
+}
+
+impl Heartbeat {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        attempt(self.attempt)?;
+        names([("nonce", &self.nonce)])
+    }
+}
+
+impl Finish {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        attempt(self.attempt)?;
+        names([("nonce", &self.nonce)])?;
+        executors_end(self.status)?;
+        words(self.status, &self.outcome, &self.reason)?;
+        failure(&self.error)?;
+        optional("summary", &self.summary, bounds::SUMMARY_BYTES)?;
+        result(&self.result)?;
+        output(&self.output)?;
+        usage("usage", self.usage.as_ref())?;
+        artifacts("artifacts", &self.artifacts)
+    }
+}
+
+/// `lost` is for settlements and evidence.
+fn executors_end(status: Status) -> Result<(), Error> {
+    match status {
+        Status::Lost => Err(Error::invalid(
+            "status",
+            "\"lost\" is a presumption, not an executor's word",
+            "one of succeeded, failed, timed_out, cancelled",
+        )),
+        Status::Queued
+        | Status::Running
+        | Status::Succeeded
+        | Status::Failed
+        | Status::TimedOut
+        | Status::Cancelled => Ok(()),
+    }
+}
+
+impl Settle {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        names([("by", &self.by)])?;
+        note("why", &self.why)?;
+        let said = self.summary.is_some() || self.result.is_some() || self.error.is_some();
+        if self.status == Status::Lost && said {
+            let expected = "a final status: lost work has said nothing";
+            return Err(Error::invalid("status", "\"lost\" with a report", expected));
+        }
+        words(self.status, &self.outcome, &self.reason)?;
+        failure(&self.error)?;
+        optional("summary", &self.summary, bounds::SUMMARY_BYTES)?;
+        result(&self.result)
+    }
+}
+
+impl CancelRequest {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        names([("by", &self.by)])?;
+        note("why", &self.why)
+    }
+}
+
+impl Notify {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)
+    }
+}
+
+impl Notices {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        optional("recipient", &self.recipient, bounds::RECIPIENT_BYTES)?;
+        bounds::count("state", self.state.len(), NoticeState::ALL.len())?;
+        self.task.as_ref().map_or(Ok(()), |task| lookup("task", task))?;
+        limit(self.limit)
+    }
+}
+
+impl NoticesClaim {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::count("recipients", self.recipients.len(), bounds::NOTICES)?;
+        self.recipients
+            .iter()
+            .try_for_each(|recipient| bounds::text("recipients", recipient, bounds::RECIPIENT_BYTES))?;
+        names([("consumer", &self.consumer)])?;
+        match self.limit {
+            Some(limit) if limit == 0 || limit as usize > bounds::NOTICES => {
+                Err(Error::invalid("limit", limit.to_string(), alloc::format!("1 to {}", bounds::NOTICES)))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+impl NoticesAck {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::name("claim", &self.claim)?;
+        bounds::count("notices", self.notices.len(), bounds::NOTICES)
+    }
+}
+
+impl NoticesNack {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::name("claim", &self.claim)?;
+        bounds::text("reason", &self.reason, bounds::NOTE_BYTES)?;
+        bounds::count("notices", self.notices.len(), bounds::NOTICES)
+    }
+}
+
+impl NoticesRetry {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::count("notices", self.notices.len(), bounds::NOTICES)
+    }
+}
+
+impl NoticesDrop {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::count("notices", self.notices.len(), bounds::NOTICES)
+    }
+}
+
+impl NoticesDismiss {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        note("reason", &self.reason)?;
+        bounds::count("notices", self.notices.len(), bounds::NOTICES)
+    }
+}
+
+impl List {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::count("status", self.status.0.len(), Status::ALL.len())?;
+        word("runtime", &self.runtime)?;
+        names([
+            ("kind", &self.kind),
+            ("session", &self.session),
+            ("agent", &self.agent),
+            ("run_id", &self.run_id),
+            ("after", &self.after),
+        ])?;
+        notes([("label", &self.label), ("search", &self.search)])?;
+        metadata("metadata", &self.metadata)?;
+        self.parent.as_ref().map_or(Ok(()), |parent| lookup("parent", parent))?;
+        limit(self.limit)
+    }
+}
+
+impl Show {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)
+    }
+}
+
+impl History {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)?;
+        limit(self.limit)
+    }
+}
+
+impl Tree {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        lookup("lookup", &self.lookup)
+    }
+}
+
+impl Watch {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.lookup.as_ref().map_or(Ok(()), |task| lookup("lookup", task))?;
+        if let Some(after) = self.after
+            && i64::try_from(after.0).is_err()
+        {
+            return Err(Error::invalid("after", after.0.to_string(), "the `seq` of an event, or 0"));
+        }
+        limit(self.limit)
+    }
+}
+
+impl Wait {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.lookups.is_empty() {
+            return Err(Error::invalid("lookups", "none", "at least one task"));
+        }
+        bounds::count("lookups", self.lookups.len(), bounds::WAIT_LOOKUPS)?;
+        self.lookups.iter().try_for_each(|task: &Lookup| lookup("lookups", task))
+    }
+}
+
+impl Stats {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Audit {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if let Some(code) = &self.code
+            && crate::audit::Code::from_word(code).is_none()
+        {
+            let words: Vec<&str> = crate::audit::RULES.iter().map(|rule| rule.word).collect();
+            return Err(Error::invalid("code", text::quote(code), format!("one of {}", words.join(", "))));
+        }
+        limit(self.limit)
+    }
+}
+
+impl Maintenance {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if let Some(name) = &self.get {
+            crate::config::key(name)?;
+        }
+        self.set.iter().try_for_each(|(name, value)| match value {
+            Some(value) => crate::config::value(name, value).map(drop),
+            None => crate::config::key(name).map(drop),
+        })
+    }
+}
+
+impl Doctor {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Verify {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
