@@ -1,22 +1,21 @@
 //! Cancel that does what it says: the intent is recorded first; where the executor is dead but its process group is
 //! not, the canceller stops the group, stays for the grace, and then settles the task.
 
+use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::find::{self, Scope};
 use crate::platform::{self, Stopped};
 use crate::record;
 use crate::sqlite::Failure;
 use crate::world::World;
-use crate::write::Caller;
 use bgledger_core::{
-    CancelReply, CancelRequest, Cancelled, Error, Group, Liveness, Lookup, Request, Response, Status, TaskNumber,
+    Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, Group, Liveness, Lookup, Request, Response,
+    STOP_GRACE, Status, TaskNumber,
 };
 use rusqlite::Connection;
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::Duration;
-
-/// Between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(5);
 
 pub(crate) fn cancel(
     engine: &Engine,
@@ -34,26 +33,45 @@ pub(crate) fn cancel(
     if survivors.is_empty() {
         return Ok(Response::Cancel(reply));
     }
-    let stopping: Vec<_> = survivors
+    if stop(survivors) == 0 {
+        return Ok(Response::Cancel(reply));
+    }
+    // What was stopped is settled now, by the evidence that it is gone.
+    let lookup = Lookup::Number(reply.task.task.number);
+    let settled = ask(engine, CancelRequest { lookup, ..request }, caller, patience)?;
+    Ok(Response::Cancel(merged(reply, settled)))
+}
+
+/// Stops process groups side by side and stays for the grace. Answers of how many nothing is left.
+pub(crate) fn stop(groups: Vec<Group>) -> usize {
+    let grace = Duration::from_millis(STOP_GRACE.ms().unsigned_abs());
+    let stopping: Vec<_> = groups
         .into_iter()
-        .map(|group| thread::spawn(move || platform::stop_group(group.id, group.started, GRACE)))
+        .map(|group| thread::spawn(move || platform::stop_group(group.id, group.started, grace)))
         .collect();
     let stopped = stopping.into_iter().map(|stop| stop.join().unwrap_or(Stopped::NotProved));
-    match stopped.filter(|stopped| !matches!(stopped, Stopped::NotProved)).count() {
-        0 => Ok(Response::Cancel(reply)),
-        // What was stopped is settled now, by the evidence that it is gone.
-        _ => {
-            let lookup = Lookup::Number(reply.task.task.number);
-            ask(engine, CancelRequest { lookup, ..request }, caller, patience).map(Response::Cancel)
-        }
+    stopped.filter(|stopped| !matches!(stopped, Stopped::NotProved)).count()
+}
+
+/// What two cancels in a row came to. The second finds ended what the first had ended.
+fn merged(first: CancelReply, second: CancelReply) -> CancelReply {
+    let answer = |first: Cancelled, second: Cancelled| if second == Cancelled::Already { first } else { second };
+    let mut below: BTreeMap<TaskNumber, Cancelled> =
+        first.descendants.into_iter().map(|reached| (reached.number, reached.cancel)).collect();
+    for CancelledTask { number, cancel } in second.descendants {
+        let known = below.entry(number).or_insert(cancel);
+        *known = answer(*known, cancel);
+    }
+    CancelReply {
+        cancel: answer(first.cancel, second.cancel),
+        task: second.task,
+        descendants: below.into_iter().map(|(number, cancel)| CancelledTask { number, cancel }).collect(),
     }
 }
 
 fn ask(engine: &Engine, request: CancelRequest, caller: &Caller, patience: Duration) -> Result<CancelReply, Error> {
-    match engine.write(Request::Cancel(request), caller.clone(), patience)? {
-        Response::Cancel(reply) => Ok(reply),
-        _ => Err(Error::internal("a cancel that answers something else")),
-    }
+    let response = engine.write(Request::Cancel(request), caller.clone(), patience)?;
+    CancelRequest::reply(response).ok_or_else(|| Error::internal("a cancel that answers something else"))
 }
 
 /// The process groups of tasks whose executor is proved dead; a live wrapper stops its group itself.

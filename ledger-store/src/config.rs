@@ -1,18 +1,18 @@
 //! The ledger's stored policy: settings by key, each with where it comes from.
 
+use crate::caller::Written;
 use crate::sqlite::Failure;
-use crate::write::Written;
 use bgledger_core::audit::Thresholds;
 use bgledger_core::config::{self, AUDIT_QUEUED, AUDIT_UNOBSERVED, DURABILITY, Durability, KEYS, NOTIFY};
-use bgledger_core::{Config, ConfigReply, NotifyPolicy, Response, Setting, Span};
+use bgledger_core::{Config, ConfigReply, NotifyPolicy, Response, Setting, Span, runtime};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
 /// The value of a key: what somebody set, else the default.
 fn value(sql: &Connection, key: &str) -> Result<Option<String>, Failure> {
     let query = "SELECT value FROM config WHERE key = ?1";
-    let set = sql.prepare_cached(query)?.query_row([key], |row| row.get(0)).optional()?;
-    Ok(set.or_else(|| config::default(key)))
+    let set: Option<Option<String>> = sql.prepare_cached(query)?.query_row([key], |row| row.get(0)).optional()?;
+    Ok(set.flatten().or_else(|| config::default(key)))
 }
 
 /// The durability of handles that choose none.
@@ -40,17 +40,13 @@ pub(crate) fn thresholds(sql: &Connection) -> Result<Thresholds, Failure> {
 /// Sets what is to be set and answers with the settings.
 pub(crate) fn apply(sql: &Connection, request: &Config) -> Result<Written, Failure> {
     for (key, value) in &request.set {
-        match value {
-            Some(value) => {
-                let value = config::value(key, value)?;
-                let set = "INSERT INTO config VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
-                sql.prepare_cached(set)?.execute((key, value))?;
-            }
-            None => {
-                config::key(key)?;
-                sql.prepare_cached("DELETE FROM config WHERE key = ?1")?.execute([key])?;
-            }
-        }
+        let value = match value {
+            Some(value) => Some(config::value(key, value)?),
+            None => config::key(key).map(|_| None)?,
+        };
+        let set = "INSERT INTO config SELECT ?1, ?2, 1 + coalesce(max(revision), 0) FROM config WHERE true
+            ON CONFLICT DO UPDATE SET value = excluded.value, revision = excluded.revision";
+        sql.prepare_cached(set)?.execute((key, value))?;
     }
     let response = Response::Config(settings(sql, request)?);
     Ok(Written { response, wrote: !request.set.is_empty() })
@@ -59,7 +55,7 @@ pub(crate) fn apply(sql: &Connection, request: &Config) -> Result<Written, Failu
 /// The settings asked for: one key, those just set, or all.
 pub(crate) fn settings(sql: &Connection, request: &Config) -> Result<ConfigReply, Failure> {
     let mut set: BTreeMap<String, String> = BTreeMap::new();
-    let mut statement = sql.prepare_cached("SELECT key, value FROM config")?;
+    let mut statement = sql.prepare_cached("SELECT key, value FROM config WHERE value IS NOT NULL")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         set.insert(row.get(0)?, row.get(1)?);
@@ -69,7 +65,7 @@ pub(crate) fn settings(sql: &Connection, request: &Config) -> Result<ConfigReply
         None if !request.set.is_empty() => request.set.keys().cloned().collect(),
         None => {
             let fixed = KEYS.iter().filter(|key| key.default.is_some()).map(|key| key.name.to_owned());
-            let runtimes = ["acp", "cli", "cron", "subagent"].map(|runtime| format!("{NOTIFY}{runtime}"));
+            let runtimes = runtime::KNOWN.map(|runtime| format!("{NOTIFY}{runtime}"));
             fixed.chain(runtimes).chain(set.keys().cloned()).collect()
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::platform::{self, FileIdentity, FileSystem};
 use crate::schema;
-use crate::sqlite::{Failure, Phase};
+use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};
 use bgledger_core::Error;
 use rusqlite::config::DbConfig;
@@ -14,11 +14,12 @@ use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::SystemTime;
 
 /// SQLite before 3.51.3 may lose a WAL that two connections reset at once.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Statements kept prepared.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// A connection that knows which files it has open, and closes without harm.
 #[derive(Debug)]
@@ -33,7 +34,14 @@ pub(crate) struct Conn {
     /// Pages in the WAL after the last commit.
     wal_pages: Arc<AtomicI64>,
     full_sync: Cell<bool>,
+    /// What the file looked like when it was opened to be read as it lies there, without locks.
+    immutable: Option<Look>,
+    /// Whether it was opened to the end: only then may closing it touch the `-wal`.
+    ready: bool,
 }
+
+/// What changes of a file when somebody writes it.
+type Look = (u64, Option<SystemTime>);
 
 /// What is known of a path before SQLite touches it.
 pub(crate) enum Place {
@@ -71,19 +79,13 @@ pub(crate) fn inspect(path: &Path, allow_network_fs: bool) -> Result<(Place, Fil
 
 /// Makes a ledger: whole under a name of its own, then put in place. Another process that is faster is no error.
 pub(crate) fn create(path: &Path, network: bool) -> Result<(), Error> {
-    let shown = || path.display().to_string();
-    let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Error::ReadOnly { path: shown(), problem: error.to_string() }
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull { path: shown() },
-        _ => Error::Io { path: shown(), problem: error.to_string() },
-    };
+    let failed = |error| sqlite::io(path, &error);
     if let Some(folder) = path.parent() {
         platform::create_private_dir(folder).map_err(failed)?;
     }
     let draft = beside(path, &format!("-new-{:016x}", u64::from_le_bytes(platform::random_bytes())));
-    let made = draft_ledger(&draft, network).and_then(|()| platform::rename_to_vacant(&draft, path).map_err(failed));
+    let made =
+        draft_ledger(path, &draft, network).and_then(|()| platform::rename_to_vacant(&draft, path).map_err(failed));
     for leftover in [draft.clone(), beside(&draft, "-wal"), beside(&draft, "-shm"), beside(&draft, "-journal")] {
         // It is gone already unless something failed.
         let _ = fs::remove_file(leftover);
@@ -91,15 +93,16 @@ pub(crate) fn create(path: &Path, network: bool) -> Result<(), Error> {
     made.map(drop)
 }
 
-fn draft_ledger(draft: &Path, network: bool) -> Result<(), Error> {
-    let explain = |failure: Failure| failure.explain(draft, Phase::Open, 0);
-    let created = platform::create_private_file(draft).map_err(|error| match error.kind() {
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            Error::ReadOnly { path: draft.display().to_string(), problem: error.to_string() }
-        }
-        ErrorKind::StorageFull => Error::DiskFull { path: draft.display().to_string() },
-        _ => Error::Io { path: draft.display().to_string(), problem: error.to_string() },
-    })?;
+/// An empty ledger in memory.
+pub(crate) fn blank() -> Result<Connection, Failure> {
+    let mut sql = Connection::open_in_memory()?;
+    schema::migrate(&mut sql)?;
+    Ok(sql)
+}
+
+fn draft_ledger(path: &Path, draft: &Path, network: bool) -> Result<(), Error> {
+    let explain = |failure: Failure| failure.explain(path, Phase::Open, 0);
+    let created = platform::create_private_file(draft).map_err(|error| sqlite::io(path, &error))?;
     if !created {
         return Err(Error::internal("two drafts of one name"));
     }
@@ -161,6 +164,8 @@ impl Conn {
             database,
             wal_pages: Arc::new(AtomicI64::new(0)),
             full_sync: Cell::new(true),
+            immutable: immutable.then(|| look(path)).flatten(),
+            ready: false,
         })
     }
 
@@ -195,6 +200,7 @@ impl Conn {
             Ok(())
         }))
         .map_err(|error| explain(error.into()))?;
+        self.ready = true;
         if is_wal {
             self.wal.set(platform::identity(&beside(&self.path, "-wal")).ok().flatten());
         }
@@ -217,6 +223,21 @@ impl Conn {
                 Some(wal) => here(&beside(&self.path, "-wal")) == Some(wal),
                 None => true,
             }
+    }
+
+    /// Whether it may be used again: a file that was read as it lay there may be another one by the next time.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.immutable.is_none()
+    }
+
+    /// Whether nobody has written the file since it was opened to be read as it lies there.
+    pub(crate) fn is_still(&self) -> bool {
+        self.immutable == look(&self.path) && still(&self.path)
+    }
+
+    /// Whether the path names another database now, or none.
+    pub(crate) fn is_another_database(&self) -> bool {
+        platform::identity(&self.path).ok().flatten() != Some(self.database)
     }
 
     /// Makes the next commits sync, or not.
@@ -253,7 +274,7 @@ impl Drop for Conn {
             // A forked child may neither use nor close its parent's connection: it is leaked.
             return;
         }
-        if !self.is_in_place() {
+        if !self.ready || !self.is_in_place() {
             let _ = self.sql.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         }
         // SAFETY: `sql` is not used after this: the value is being dropped, and nothing else takes it out.
@@ -262,10 +283,12 @@ impl Drop for Conn {
 }
 
 /// Settings that protect against a hostile file and against ourselves.
-fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
+pub(crate) fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // Plans depend on no bound value, so that no statement is prepared again for another one.
+    sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     sql.execute_batch(
         "PRAGMA trusted_schema = OFF;
          PRAGMA cell_size_check = ON;
@@ -274,6 +297,10 @@ fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
          PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;",
     )
+}
+
+fn look(path: &Path) -> Option<Look> {
+    fs::metadata(path).ok().map(|found| (found.len(), found.modified().ok()))
 }
 
 /// Whether a ledger has no `-wal` with something in it: then a file that cannot be locked may be read as it is.

@@ -13,8 +13,12 @@ pub(crate) struct Scope<'a>(pub(crate) Option<&'a str>);
 /// What the task is wanted for: a change never guesses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
+    /// Of a session the active task, then the newest.
     Read,
+    /// Of a session the one active task.
     Change,
+    /// Of a session its one task, active or not: a change that names another task.
+    Name,
 }
 
 /// Finds the task of a lookup.
@@ -82,7 +86,7 @@ fn by_run(sql: &Connection, lookup: &Lookup, run: &str, scope: Scope<'_>) -> Res
 const OF_SESSION: &str = "WHERE number IN (SELECT number FROM task WHERE session = ?1
      UNION SELECT number FROM task WHERE requester_session = ?1) AND (?2 IS NULL OR owner = ?2)";
 
-/// A read takes the active task of a session, then the newest; a change needs exactly one active task.
+/// A read takes the active task of a session, then the newest; a change needs exactly one: see [`Purpose`].
 fn by_session(
     sql: &Connection,
     lookup: &Lookup,
@@ -99,6 +103,7 @@ fn by_session(
         Purpose::Change => {
             the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope)
         }
+        Purpose::Name => the_only(sql, lookup, &format!("{OF_SESSION} ORDER BY number DESC"), session, scope),
     }
 }
 

@@ -1,17 +1,21 @@
 //! The handle: what a program holds.
 
+use crate::caller::Caller;
 use crate::cancel;
 use crate::doctor;
 use crate::engine::Engine;
+use crate::fork;
 use crate::location;
 use crate::read;
+use crate::sweep;
 use crate::wait;
 use crate::world::World;
-use crate::write::Caller;
 use bgledger_core::config::Durability;
-use bgledger_core::{Applied, Call, Envelope, Error, ExecutorSpec, MaintenanceReport, Millis, Request, Response};
+use bgledger_core::{
+    Applied, Call, Create, Envelope, Error, ExecutorSpec, Maintenance, MaintenanceReport, Millis, Request, Response,
+};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How a ledger is opened.
@@ -51,7 +55,8 @@ impl Default for OpenOptions {
 }
 
 /// A handle on a ledger. Cheap to clone; share it between threads. All handles of a process on one file share
-/// connections and commits. A forked child may go on using its copy: it opens the file anew.
+/// connections and commits. A forked child may go on using its copy. A fork waits for the calls that other threads
+/// have under way, and closes the file; both sides open it again with their next call.
 #[derive(Debug, Clone)]
 pub struct Ledger {
     shared: Arc<Shared>,
@@ -61,7 +66,7 @@ pub struct Ledger {
 struct Shared {
     path: PathBuf,
     options: OpenOptions,
-    engine: Arc<Engine>,
+    engine: Mutex<Arc<Engine>>,
 }
 
 impl Ledger {
@@ -70,11 +75,11 @@ impl Ledger {
     /// Errors: `bad_path`, `not_a_ledger` (an empty file), `network_file_system`, `unreadable`, `invalid_value`
     /// (an owner or runtime that cannot be). What is wrong inside the file is told by the first call.
     pub fn open(path: &Path, options: OpenOptions) -> Result<Ledger, Error> {
-        location::check_names(&options)?;
+        check_names(&options)?;
         let path = location::canonical(path)?;
         crate::connection::inspect(&path, options.allow_network_fs)?;
         let engine = Engine::of(&path, options.allow_network_fs);
-        Ok(Ledger { shared: Arc::new(Shared { path, options, engine }) })
+        Ok(Ledger { shared: Arc::new(Shared { path, options, engine: Mutex::new(engine) }) })
     }
 
     /// Where the ledger is unless told: `$BGLEDGER_DB`, else `bgledger/ledger.db` in the state folder
@@ -143,18 +148,12 @@ impl Ledger {
                 let path = self.path().display().to_string();
                 return Err(Error::ReadOnly { path, problem: "this handle only reads".into() });
             }
-            return match request {
-                Request::Cancel(cancel) => cancel::cancel(engine, cancel, &caller, patience),
-                Request::Maintenance(_) => maintain(engine, request, &caller, patience),
-                request => engine.write(request, caller, patience),
-            };
+            return record(engine, request, caller, patience);
         }
-        match &request {
-            Request::Wait(wait) => wait::wait(engine, wait, &caller, patience).map(Response::Wait),
-            Request::Watch(watch) => wait::watch(engine, watch, &caller, patience).map(Response::Watch),
-            Request::Doctor(_) => self.doctor(engine).map(Response::Doctor),
-            request => engine.read(patience, |sql| read::execute(sql, request, &caller)),
+        if let Request::Doctor(_) = request {
+            return self.doctor(engine).map(Response::Doctor);
         }
+        look(engine, &request, &caller, patience)
     }
 
     fn doctor(&self, engine: &Engine) -> Result<bgledger_core::DoctorReport, Error> {
@@ -166,14 +165,35 @@ impl Ledger {
 
     /// The engine of this process: a forked child has one of its own.
     fn engine(&self) -> Arc<Engine> {
-        match self.shared.engine.is_foreign() {
-            false => Arc::clone(&self.shared.engine),
-            true => Engine::of(&self.shared.path, self.shared.options.allow_network_fs),
+        let _held = fork::hold();
+        let mut engine = self.shared.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if engine.is_foreign() {
+            *engine = Engine::of(&self.shared.path, self.shared.options.allow_network_fs);
         }
+        Arc::clone(&engine)
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "these two do more than one write")]
+fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration) -> Result<Response, Error> {
+    match request {
+        Request::Cancel(cancel) => cancel::cancel(engine, cancel, &caller, patience),
+        Request::Maintenance(_) => maintain(engine, &request, &caller, patience),
+        request => engine.write(request, caller, patience),
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "these two do more than one read")]
+fn look(engine: &Engine, request: &Request, caller: &Caller, patience: Duration) -> Result<Response, Error> {
+    match request {
+        Request::Wait(wait) => wait::wait(engine, wait, caller, patience).map(Response::Wait),
+        Request::Watch(watch) => wait::watch(engine, watch, caller, patience).map(Response::Watch),
+        request => engine.read(patience, |sql| read::execute(sql, request, caller)),
     }
 }
 
 /// Whether a request may record something as it stands: a preview and a look at the settings do not.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of all others the core says it")]
 fn records(request: &Request) -> bool {
     match request {
         Request::Maintenance(maintenance) => maintenance.apply,
@@ -182,15 +202,30 @@ fn records(request: &Request) -> bool {
     }
 }
 
-/// Settles in batches until nothing is due.
-fn maintain(engine: &Engine, request: Request, caller: &Caller, patience: Duration) -> Result<Response, Error> {
+/// Stops what is left of dead executors whose tasks it ends for good, then settles in batches until nothing is due.
+fn maintain(engine: &Engine, request: &Request, caller: &Caller, patience: Duration) -> Result<Response, Error> {
+    let groups = engine.read(patience, |sql| sweep::groups_to_stop(sql, caller, &caller.world.moment()))?;
+    cancel::stop(groups);
     let mut changes = Vec::new();
     loop {
-        match engine.write(request.clone(), caller.clone(), patience)? {
-            Response::Maintenance(report) if report.changes.is_empty() => break,
-            Response::Maintenance(report) => changes.extend(report.changes),
-            _ => return Err(Error::internal("a maintenance that answers something else")),
+        let response = engine.write(request.clone(), caller.clone(), patience)?;
+        let report = Maintenance::reply(response);
+        let report = report.ok_or_else(|| Error::internal("a maintenance that answers something else"))?;
+        if report.changes.is_empty() {
+            break;
         }
+        changes.extend(report.changes);
     }
     Ok(Response::Maintenance(MaintenanceReport { applied: true, changes }))
+}
+
+/// Refuses an owner or runtime that no task could have.
+fn check_names(options: &OpenOptions) -> Result<(), Error> {
+    let probe = Create {
+        label: "probe".into(),
+        owner: options.owner.clone(),
+        runtime: Some(options.runtime.clone()),
+        ..Create::default()
+    };
+    Request::Create(probe).check()
 }

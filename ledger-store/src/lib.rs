@@ -17,15 +17,20 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
 )]
 
+mod batch;
+mod caller;
 mod cancel;
 mod config;
 mod connection;
 mod doctor;
 mod engine;
 mod find;
+mod fork;
 mod ledger;
 mod location;
+mod notices;
 pub mod platform;
+mod queue;
 mod read;
 mod record;
 mod row;

@@ -1,7 +1,6 @@
 //! Where a ledger is.
 
-use crate::ledger::OpenOptions;
-use bgledger_core::{Create, Error, Request};
+use bgledger_core::Error;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -51,15 +50,4 @@ pub(crate) fn canonical(path: &Path) -> Result<PathBuf, Error> {
     };
     let folder = missing.into_iter().rev().fold(resolved, |folder, name| folder.join(name));
     Ok(folder.join(name))
-}
-
-/// Refuses an owner or runtime that no task could have.
-pub(crate) fn check_names(options: &OpenOptions) -> Result<(), Error> {
-    let probe = Create {
-        label: "probe".into(),
-        owner: options.owner.clone(),
-        runtime: Some(options.runtime.clone()),
-        ..Create::default()
-    };
-    Request::Create(probe).check()
 }

@@ -1,5 +1,6 @@
 //! The requests that read: each answer comes from one read transaction.
 
+use crate::caller::{Caller, LOCAL};
 use crate::config;
 use crate::find::{self, Purpose};
 use crate::record;
@@ -7,10 +8,9 @@ use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::sweep;
 use crate::verify;
-use crate::write::Caller;
 use bgledger_core::{
     Error, Event, Events, History, HistoryEvent, List, Millis, Moment, Request, Response, Seq, Shown, StatsReport,
-    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, Watch, bounds,
+    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, Watch, bounds,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -27,14 +27,21 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
             Ok(Response::Show(Shown { task }))
         }
         Request::History(history) => self::history(sql, history, caller).map(Response::History),
-        Request::Tree(tree) => self::tree(sql, tree, caller, at).map(Response::Tree),
+        Request::Tree(tree) => self::tree(sql, tree, bounds::LIST_MOST, caller, at).map(Response::Tree),
         Request::Watch(watch) => events(sql, watch, watch.after, caller).map(Response::Watch),
         Request::Stats(_) => stats(sql, caller, at).map(Response::Stats),
         Request::Audit(audit) => sweep::audit(sql, audit, caller, at).map(Response::Audit),
         Request::Maintenance(_) => sweep::preview(sql, caller, at).map(Response::Maintenance),
         Request::Config(config) => config::settings(sql, config).map(Response::Config),
         Request::Verify(_) => verify::verify(sql, caller.scope()).map(Response::Verify),
-        Request::Wait(_)
+        Request::Notices(notices) => crate::notices::list(sql, notices, caller, at).map(Response::Notices),
+        Request::NoticesClaim(_)
+        | Request::NoticesAck(_)
+        | Request::NoticesNack(_)
+        | Request::NoticesRetry(_)
+        | Request::NoticesDrop(_)
+        | Request::NoticesDismiss(_)
+        | Request::Wait(_)
         | Request::Doctor(_)
         | Request::Create(_)
         | Request::Start(_)
@@ -94,6 +101,10 @@ fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<T
 fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Failure> {
     let mut filter = Filter::default();
     filter.text("owner = ?", caller.owner.as_ref());
+    if caller.owner.as_ref().is_some_and(|owner| owner != LOCAL) {
+        // What the partial index on owners asks for.
+        filter.tests.push(format!("owner <> '{LOCAL}'"));
+    }
     if list.active {
         filter.tests.push("status IN (1, 2)".into());
     }
@@ -131,8 +142,9 @@ fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Fail
     }
     if let Some(search) = &list.search {
         let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let test = "(label LIKE ? ESCAPE '\\' OR task LIKE ? ESCAPE '\\' OR summary LIKE ? ESCAPE '\\' OR error LIKE ? ESCAPE '\\')";
-        filter.test(test, format!("%{escaped}%"));
+        let texts = ["label", "task", "summary", "error ->> 'type'", "error ->> 'message'", "error ->> 'detail'"];
+        let tests = texts.map(|text| format!("{text} LIKE ? ESCAPE '\\'"));
+        filter.test(&format!("({})", tests.join(" OR ")), format!("%{escaped}%"));
     }
     if let Some(parent) = &list.parent {
         let parent = find::task(sql, parent, caller.scope(), Purpose::Read)?;
@@ -172,7 +184,11 @@ pub(crate) fn events(sql: &Connection, watch: &Watch, after: Option<Seq>, caller
         }
         None => all_events(sql, after, limit, caller)?,
     };
-    let next = events.last().map_or(after, |event| event.seq);
+    // With room left, everything up to the ledger's end was looked at: what was not told need not be looked at again.
+    let next = match events.last() {
+        Some(last) if events.len() >= limit as usize => last.seq,
+        Some(_) | None => after.max(last_seq(sql)?),
+    };
     Ok(Events { events, next })
 }
 
@@ -206,28 +222,31 @@ pub(crate) fn last_seq(sql: &Connection) -> Result<Seq, Failure> {
 
 // ---- tree ---------------------------------------------------------------------------------------------------
 
-fn tree(sql: &Connection, tree: &Tree, caller: &Caller, at: &Moment) -> Result<TreeNode, Failure> {
+/// With the first `most` descendants, generation by generation, that the caller may see.
+fn tree(sql: &Connection, tree: &Tree, most: u32, caller: &Caller, at: &Moment) -> Result<TreeReport, Failure> {
     let top = find::task(sql, &tree.lookup, caller.scope(), Purpose::Read)?;
     let query = row::select(
-        "WHERE number IN (WITH RECURSIVE below (id, number) AS (
-             SELECT id, number FROM task WHERE parent = ?1
-             UNION SELECT t.id, t.number FROM below JOIN task t ON t.parent = below.id)
-         SELECT number FROM below LIMIT ?3) AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC",
+        "WHERE number IN (WITH RECURSIVE below (id, number, owner) AS (
+             SELECT id, number, owner FROM task WHERE parent = ?1
+             UNION SELECT t.id, t.number, t.owner FROM below JOIN task t ON t.parent = below.id)
+         SELECT number FROM below WHERE ?2 IS NULL OR owner = ?2 LIMIT ?3) ORDER BY number DESC",
     );
     let mut statement = sql.prepare_cached(&query)?;
-    let mut rows = statement.query((top.task.id.as_bytes().as_slice(), caller.owner.as_ref(), bounds::LIST_MOST))?;
+    let one_more = i64::from(most) + 1;
+    let mut rows = statement.query((top.task.id.as_bytes().as_slice(), caller.owner.as_ref(), one_more))?;
     // Newest first: every task is complete when its parent, which is older or comes later here, takes it in.
     let mut below: Vec<Stored> = Vec::new();
     while let Some(row) = rows.next()? {
         below.push(row::read(sql, row)?);
     }
+    let truncated = below.len() > most as usize;
     let mut children: BTreeMap<TaskId, Vec<Stored>> = BTreeMap::new();
-    for stored in below.into_iter().rev() {
+    for stored in below.into_iter().rev().take(most as usize) {
         if let Some(parent) = stored.task.parent {
             children.entry(parent).or_default().push(stored);
         }
     }
-    node(sql, top, &mut children, caller, at)
+    Ok(TreeReport { top: node(sql, top, &mut children, caller, at)?, truncated })
 }
 
 /// As deep as a tree may be: [`bounds::TREE_DEPTH`].
@@ -277,3 +296,7 @@ fn stats(sql: &Connection, caller: &Caller, at: &Moment) -> Result<StatsReport, 
         by_runtime,
     })
 }
+
+#[cfg(test)]
+#[path = "read_tests.rs"]
+mod tests;

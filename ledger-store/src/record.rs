@@ -4,8 +4,8 @@ use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    Answer, Birth, Command, Delivery, Error, Event, HistoryEvent, Liveness, Millis, Moment, Seq, Task, TaskId,
-    TaskNumber, TaskView, decide, evolve, judge, owed,
+    Answer, Birth, Command, Delivery, Error, Event, Evidence, HistoryEvent, Liveness, Millis, Moment, Seq, Task,
+    TaskId, TaskNumber, TaskView, decide, evolve, judge, owed,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -49,8 +49,9 @@ pub(crate) fn command(sql: &Connection, stored: Stored, command: &Command, at: &
         return Ok(Recorded { stored, answer: decision.answer, wrote: false });
     }
     let revision = stored.task.revision;
+    let before = row::before(sql, &stored)?;
     let stored = apply(sql, stored, &decision.events, now)?;
-    row::update(sql, &stored, revision)?;
+    row::update(sql, &before, &stored, revision)?;
     Ok(Recorded { stored, answer: decision.answer, wrote: true })
 }
 
@@ -141,6 +142,15 @@ pub(crate) fn view(sql: &Connection, task: Task, world: World, at: &Moment) -> R
 /// What is known of a task's executor.
 pub(crate) fn liveness(task: &Task, world: World, at: &Moment) -> Liveness {
     judge(task, &world.observe(task), at)
+}
+
+/// Whether something of a dead executor's process group may still run.
+pub(crate) fn group_survives(task: &Task, evidence: &Evidence, world: World) -> bool {
+    let group = task.executor.as_ref().and_then(|executor| executor.group);
+    match (group, evidence, world) {
+        (None, _, _) | (_, Evidence::Rebooted { .. }, _) | (_, _, World::Scripted(_)) => false,
+        (Some(group), _, World::Real) => crate::platform::group_is_alive(group.id, group.started) != Some(false),
+    }
 }
 
 fn delivery(sql: &Connection, number: TaskNumber) -> Result<Delivery, Failure> {

@@ -8,7 +8,10 @@ use rusqlite::types::{ToSql, Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::LazyLock;
 
 /// A task with what only storage knows of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +88,8 @@ const MOVING: [&str; 47] = [
 
 /// A select of every column; the caller adds the rest.
 pub(crate) fn select(rest: &str) -> String {
-    format!("SELECT {}, {} FROM task {rest}", FIXED.join(", "), MOVING.join(", "))
+    static COLUMNS: LazyLock<String> = LazyLock::new(|| format!("{}, {}", FIXED.join(", "), MOVING.join(", ")));
+    format!("SELECT {} FROM task {rest}", *COLUMNS)
 }
 
 fn marks(columns: &[&str]) -> String {
@@ -105,22 +109,42 @@ pub(crate) fn insert(sql: &Connection, stored: &Stored) -> rusqlite::Result<()> 
     SQL.with(|text| sql.prepare_cached(text)?.execute(rusqlite::params_from_iter(values)).map(drop))
 }
 
-/// Writes what may change of a row, if it is still at the revision that was read.
-pub(crate) fn update(sql: &Connection, stored: &Stored, read_revision: u64) -> rusqlite::Result<()> {
+/// What may change of a row, as it is stored: to tell what has changed.
+pub(crate) struct Moving(Vec<Value>);
+
+/// What may change of a task, as it is stored.
+pub(crate) fn before(sql: &Connection, stored: &Stored) -> rusqlite::Result<Moving> {
+    moving(sql, stored).map(Moving)
+}
+
+/// Writes what has changed of a row, if it is still at the revision that was read: no index is touched without need.
+pub(crate) fn update(sql: &Connection, before: &Moving, stored: &Stored, read_revision: u64) -> rusqlite::Result<()> {
     thread_local! {
-        static SQL: String = {
-            let pairs: Vec<String> = MOVING.iter().map(|column| format!("{column} = :{column}")).collect();
-            format!("UPDATE task SET {} WHERE number = :number AND revision = :read_revision", pairs.join(", "))
-        };
+        /// The statement for each set of columns, a bit for each.
+        static SQL: RefCell<HashMap<u64, Rc<str>>> = RefCell::new(HashMap::new());
     }
-    let mut values = moving(sql, stored)?;
+    let after = moving(sql, stored)?;
+    let (mut changed, mut values) = (0_u64, Vec::new());
+    for (place, (before, after)) in before.0.iter().zip(after).enumerate() {
+        if *before != after {
+            changed |= 1 << place;
+            values.push(after);
+        }
+    }
     values.push(integer(stored.task.number.0)?);
     values.push(integer(read_revision)?);
-    let changed = SQL.with(|text| sql.prepare_cached(text)?.execute(rusqlite::params_from_iter(values)))?;
-    match changed {
+    let text =
+        SQL.with_borrow_mut(|texts| Rc::clone(texts.entry(changed).or_insert_with(|| update_of(changed).into())));
+    match sql.prepare_cached(&text)?.execute(rusqlite::params_from_iter(values))? {
         1 => Ok(()),
         _ => Err(rusqlite::Error::QueryReturnedNoRows),
     }
+}
+
+fn update_of(changed: u64) -> String {
+    let columns = MOVING.iter().enumerate().filter(|(place, _)| changed & (1 << place) != 0);
+    let pairs: Vec<String> = columns.map(|(_, column)| format!("{column} = :{column}")).collect();
+    format!("UPDATE task SET {} WHERE number = :number AND revision = :read_revision", pairs.join(", "))
 }
 
 fn integer(value: u64) -> rusqlite::Result<Value> {

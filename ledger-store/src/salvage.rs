@@ -12,15 +12,24 @@ use bgledger_core::{Event, Millis, Seq, TaskId, TaskNumber, evolve};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
-/// How far back before the newest acknowledged event the old file is compared with the new one.
-const REACH: u64 = 2_000;
+/// How far back before the newest acknowledged event a WAL that was deleted may have gone: more than one holds before
+/// it is checkpointed.
+pub(crate) const REACH: u64 = 100_000;
 
 /// The newest part of the history as the old connection has it.
 #[derive(Debug)]
 pub(crate) struct Wreck {
     events: Vec<Lost>,
     tasks: BTreeMap<TaskNumber, Stored>,
+    policy: Vec<Policy>,
+    answers: Vec<Answer>,
 }
+
+/// A row of `config`.
+type Policy = (String, Option<String>, i64);
+
+/// A notice that somebody answered, by its task's id: `seq`, recipient, state, attempts, reason.
+type Answer = ([u8; 16], i64, String, u8, u32, Option<String>);
 
 #[derive(Debug)]
 struct Lost {
@@ -31,11 +40,10 @@ struct Lost {
     data: Option<String>,
 }
 
-/// Reads what the old connection has, before it is closed.
-pub(crate) fn gather(sql: &Connection, acknowledged: u64) -> Result<Wreck, Failure> {
-    let from = acknowledged.saturating_sub(REACH);
+/// Reads what the old connection has after an event, before it is closed.
+pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Wreck, Failure> {
     let mut statement = sql.prepare("SELECT seq, task, at, kind, data FROM event WHERE seq > ?1 ORDER BY seq")?;
-    let mut rows = statement.query([stored_number(from)?])?;
+    let mut rows = statement.query([stored_number(after)?])?;
     let (mut events, mut tasks) = (Vec::new(), BTreeMap::new());
     while let Some(row) = rows.next()? {
         let (seq, task, at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
@@ -53,7 +61,17 @@ pub(crate) fn gather(sql: &Connection, acknowledged: u64) -> Result<Wreck, Failu
             place.insert(stored);
         }
     }
-    Ok(Wreck { events, tasks })
+    let mut statement = sql.prepare("SELECT key, value, revision FROM config")?;
+    let policy =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    let answered = "SELECT task.id, notice.seq, recipient, state, attempts, notice.reason
+        FROM notice JOIN task ON task.number = notice.task WHERE state > 2 AND task.last_event > ?1";
+    let mut statement = sql.prepare(answered)?;
+    let answers = statement.query_map([stored_number(after)?], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+    })?;
+    let answers = answers.collect::<Result<_, _>>()?;
+    Ok(Wreck { events, tasks, policy, answers })
 }
 
 /// Records again, in order and under new places where others came between, every event that the ledger has not.
@@ -68,6 +86,17 @@ pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure>
         if let Some(old) = wreck.tasks.get(&number) {
             restore(sql, old, &events)?;
         }
+    }
+    let newer = "INSERT INTO config VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
+        SET value = excluded.value, revision = excluded.revision WHERE excluded.revision > revision";
+    for policy in &wreck.policy {
+        sql.prepare_cached(newer)?.execute((&policy.0, &policy.1, policy.2))?;
+    }
+    // What was answered is not asked again, unless its event came to another place.
+    let answered = "UPDATE notice SET state = ?4, attempts = ?5, reason = ?6
+        WHERE task = (SELECT number FROM task WHERE id = ?1) AND seq = ?2 AND recipient = ?3 AND state <= 2";
+    for (id, seq, recipient, state, attempts, reason) in &wreck.answers {
+        sql.prepare_cached(answered)?.execute((id, seq, recipient, state, attempts, reason))?;
     }
     Ok(())
 }
@@ -85,10 +114,10 @@ fn has(sql: &Connection, lost: &Lost, wreck: &Wreck) -> Result<bool, Failure> {
 fn restore(sql: &Connection, old: &Stored, events: &[&Lost]) -> Result<(), Failure> {
     let found = find::by_id(sql, old.task.id, Scope(None))?;
     let untouched = found.as_ref().is_none_or(|stored| stored.task.revision <= old.task.revision);
-    let (mut stored, revision) = match found {
+    let (mut stored, there) = match found {
         Some(stored) => {
-            let revision = stored.task.revision;
-            (stored, Some(revision))
+            let there = (row::before(sql, &stored)?, stored.task.revision);
+            (stored, Some(there))
         }
         None => {
             let taken = find::by_number(sql, old.task.number, Scope(None))?.is_some();
@@ -108,8 +137,8 @@ fn restore(sql: &Connection, old: &Stored, events: &[&Lost]) -> Result<(), Failu
     } else {
         stored.task.revision += 1;
     }
-    match revision {
-        Some(revision) => row::update(sql, &stored, revision)?,
+    match there {
+        Some((before, revision)) => row::update(sql, &before, &stored, revision)?,
         None => row::insert(sql, &stored)?,
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use bgledger_core::Error;
 use rusqlite::ErrorCode;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// A failure inside a transaction: ours, or the storage's.
@@ -52,6 +53,18 @@ impl Failure {
     }
 }
 
+/// What the system says of a file that is not SQLite's own: the lock files, the folder, a new ledger.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the system's kinds of errors may grow")]
+pub(crate) fn io(path: &Path, error: &io::Error) -> Error {
+    let (path, problem) = (path.display().to_string(), error.to_string());
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Error::DiskFull { path },
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::ReadOnly { path, problem },
+        _ => Error::Io { path, problem },
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "SQLite's kinds of errors may grow")]
 fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) -> Error {
     let shown = path.display().to_string();
     let rusqlite::Error::SqliteFailure(failure, message) = &error else {

@@ -1,16 +1,16 @@
 //! Audit and maintenance: the core's one table of rules, run over the tasks it may apply to.
 
+use crate::caller::Caller;
 use crate::config;
 use crate::find::Scope;
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
-use crate::write::Caller;
 use bgledger_core::audit::{self, Code, Finding, Remedy, Severity};
 use bgledger_core::{
-    Audit, AuditReport, AuditSummary, Change, Error, Liveness, MaintenanceReport, Millis, Moment, Status, bounds,
-    decide, evolve,
+    Audit, AuditReport, AuditSummary, Change, Command, Error, Event, Group, Liveness, MaintenanceReport, Millis,
+    Moment, Status, bounds, decide, evolve,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -78,7 +78,7 @@ pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Mom
     findings.sort_by_key(|finding| {
         (std::cmp::Reverse(finding.severity), finding.since.unwrap_or(Millis::EPOCH), finding.number)
     });
-    findings.truncate(request.limit.unwrap_or(1_000) as usize);
+    findings.truncate(request.limit.unwrap_or(bounds::FINDINGS_DEFAULT) as usize);
     Ok(AuditReport { findings, summary })
 }
 
@@ -92,43 +92,67 @@ pub(crate) fn issues(sql: &Connection, caller: &Caller, at: &Moment) -> Result<u
     Ok(issues)
 }
 
-/// The tasks that maintenance would settle, with the commands that do it.
-fn due(
-    sql: &Connection,
-    caller: &Caller,
-    at: &Moment,
-    most: usize,
-) -> Result<Vec<(Stored, Finding, bgledger_core::Command)>, Failure> {
-    let mut due = Vec::new();
+/// One thing that maintenance does.
+type Due = (Stored, Finding, Command);
+
+/// What maintenance does, each handed to `take` until that says it is enough.
+fn due(sql: &Connection, caller: &Caller, at: &Moment, mut take: impl FnMut(Due) -> bool) -> Result<(), Failure> {
     examine(sql, caller.scope(), caller.world, at, |stored, finding| {
         let command = match (finding.remedy, Code::from_word(finding.code)) {
             (Remedy::Auto, Some(code)) => audit::remedy(code, finding.evidence.clone()),
             (Remedy::Auto | Remedy::Command | Remedy::Info, _) => None,
         };
-        if let Some(command) = command {
-            due.push((stored, finding, command));
-        }
-        due.len() < most
-    })?;
-    Ok(due)
+        command.is_none_or(|command| take((stored, finding, command)))
+    })
 }
 
-/// What maintenance would do: the same plan that [`apply`] carries out.
+/// The process group that must be stopped before a task is settled: what is final can be stopped by nobody.
+fn group_to_stop((stored, finding, command): &Due, caller: &Caller, at: &Moment) -> Option<Group> {
+    let task = &stored.task;
+    let evidence = finding.evidence.as_ref().filter(|evidence| evidence.is_proof())?;
+    let decision = decide(Some(task), command, at).ok()?;
+    let ends_for_good = decision.events.iter().filter_map(Event::ending).any(|ending| ending.status.is_final());
+    let survives = ends_for_good && record::group_survives(task, evidence, caller.world);
+    task.executor.as_ref().and_then(|executor| executor.group).filter(|_| survives)
+}
+
+/// The process groups that maintenance stops before it settles their tasks.
+pub(crate) fn groups_to_stop(sql: &Connection, caller: &Caller, at: &Moment) -> Result<Vec<Group>, Failure> {
+    let mut groups = Vec::new();
+    due(sql, caller, at, |due| {
+        groups.extend(group_to_stop(&due, caller, at));
+        true
+    })?;
+    Ok(groups)
+}
+
+/// What maintenance would do: the same plan that [`apply`] carries out once the groups are stopped.
 pub(crate) fn preview(sql: &Connection, caller: &Caller, at: &Moment) -> Result<MaintenanceReport, Failure> {
-    let mut changes = Vec::new();
-    for (stored, finding, command) in due(sql, caller, at, usize::MAX)? {
+    let (mut all, mut changes) = (Vec::new(), Vec::new());
+    due(sql, caller, at, |due| {
+        all.push(due);
+        true
+    })?;
+    for (stored, finding, command) in all {
         let decision = decide(Some(&stored.task), &command, at)?;
-        let before = stored.task.clone();
-        let after = decision.events.iter().fold(stored.task, |task, event| evolve(task, event, at.now));
+        let (before, now) = (stored.task.clone(), at.now.max(stored.task.updated_at));
+        let after = decision.events.iter().fold(stored.task, |task, event| evolve(task, event, now));
         changes.push(change(&finding, &before, &after));
     }
     Ok(MaintenanceReport { applied: false, changes })
 }
 
-/// Settles at most a hundred of the tasks that are due. The caller asks again until there are none.
+/// Settles at most a hundred of the tasks that are due; one whose group is still to be stopped is left alone. The
+/// caller asks again until there are none.
 pub(crate) fn apply(sql: &Connection, caller: &Caller, at: &Moment) -> Result<MaintenanceReport, Failure> {
-    let mut changes = Vec::new();
-    for (stored, finding, command) in due(sql, caller, at, bounds::SWEEP_ROWS)? {
+    let (mut some, mut changes) = (Vec::new(), Vec::new());
+    due(sql, caller, at, |due| {
+        if group_to_stop(&due, caller, at).is_none() {
+            some.push(due);
+        }
+        some.len() < bounds::SWEEP_ROWS
+    })?;
+    for (stored, finding, command) in some {
         let before = stored.task.clone();
         let after = record::command(sql, stored, &command, at)?;
         changes.push(change(&finding, &before, &after.stored.task));

@@ -57,6 +57,12 @@ impl Deadline {
         now.saturating_sub(self.began_ms) >= self.ends_ms.saturating_sub(now)
     }
 
+    /// How long it is until then.
+    pub(crate) fn left(&self) -> Duration {
+        let left = self.ends_ms.saturating_sub(platform::monotonic_ms());
+        Duration::from_millis(u64::try_from(left).unwrap_or(0))
+    }
+
     /// How long it has been waited.
     pub(crate) fn waited_ms(&self) -> u64 {
         u64::try_from(platform::monotonic_ms().saturating_sub(self.began_ms)).unwrap_or(0)

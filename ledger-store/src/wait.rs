@@ -2,13 +2,13 @@
 //!
 //! Whatever ends a task or is told to a watcher appends an event, so the newest `seq` is asked for every [`INTERVAL`].
 
+use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::find::{self, Purpose};
 use crate::platform;
 use crate::read;
 use crate::record;
 use crate::sqlite::Failure;
-use crate::write::Caller;
 use bgledger_core::{Error, Events, Span, TaskNumber, TaskView, Tasks, Wait, Watch};
 use rusqlite::Connection;
 use std::thread::sleep;

@@ -1,47 +1,21 @@
 //! The requests that record: each is resolved to facts, decided by the core and written, in one transaction.
 
+use crate::caller::{Caller, LOCAL, Written};
 use crate::config;
 use crate::find::{self, Key, Purpose, Scope};
+use crate::notices;
 use crate::record::{self, Recorded};
 use crate::row::Stored;
 use crate::sqlite::Failure;
 use crate::sweep;
 use crate::world::World;
-use bgledger_core::config::Durability;
 use bgledger_core::{
     Answer, Birth, CancelEvidence, CancelReply, CancelRequest, Cancelled, CancelledTask, Claim, ClaimSpec, Command,
-    Create, Created, Error, Evidence, ExecutorSpec, Family, Finish, Heartbeat, Liveness, Lookup, Moment, Notify,
-    ProgressRequest, Recorded as RecordedReply, Request, Response, Settle, Settlement, Start, Status, TaskId,
-    TaskNumber,
+    Create, Created, Error, ExecutorSpec, Family, Finish, Heartbeat, Liveness, Lookup, Moment, NoticeCommand,
+    NoticeList, Notify, ProgressRequest, Recorded as RecordedReply, Request, Response, Settle, Settlement, Start,
+    Status, TaskId, TaskNumber,
 };
 use rusqlite::Connection;
-
-/// What stands around a request that records.
-#[derive(Debug, Clone)]
-pub(crate) struct Caller {
-    pub(crate) owner: Option<String>,
-    pub(crate) runtime: String,
-    pub(crate) executor: ExecutorSpec,
-    pub(crate) durability: Option<Durability>,
-    pub(crate) world: World,
-}
-
-/// Whose records an operator's handle writes unless told.
-pub(crate) const LOCAL: &str = "local";
-
-impl Caller {
-    pub(crate) fn scope(&self) -> Scope<'_> {
-        Scope(self.owner.as_deref())
-    }
-}
-
-/// What a request came to inside its transaction.
-#[derive(Debug)]
-pub(crate) struct Written {
-    pub(crate) response: Response,
-    /// Whether anything was written.
-    pub(crate) wrote: bool,
-}
 
 /// Whether a request's success must survive a power loss. A start whose process dies with the power need not.
 pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
@@ -50,14 +24,20 @@ pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
             let spec = start.executor.as_ref().unwrap_or(&caller.executor);
             start.lease.is_some() || matches!(spec, ExecutorSpec::External | ExecutorSpec::Identity(_))
         }
-        Request::Progress(_) | Request::Heartbeat(_) | Request::Maintenance(_) => false,
+        Request::Progress(_) | Request::Heartbeat(_) | Request::Maintenance(_) | Request::NoticesClaim(_) => false,
         Request::Create(_)
         | Request::Finish(_)
         | Request::Settle(_)
         | Request::Cancel(_)
         | Request::Notify(_)
+        | Request::NoticesAck(_)
+        | Request::NoticesNack(_)
+        | Request::NoticesRetry(_)
+        | Request::NoticesDrop(_)
+        | Request::NoticesDismiss(_)
         | Request::Config(_) => true,
-        Request::List(_)
+        Request::Notices(_)
+        | Request::List(_)
         | Request::Show(_)
         | Request::History(_)
         | Request::Tree(_)
@@ -83,12 +63,36 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
         Request::Settle(settle) => self::settle(sql, settle, caller, &at),
         Request::Cancel(cancel) => self::cancel(sql, cancel, caller, &at),
         Request::Notify(notify) => self::notify(sql, notify, caller, &at),
+        Request::NoticesClaim(claim) => notices::claim(sql, claim, caller, &at),
+        Request::NoticesAck(ack) => {
+            let command = NoticeCommand::Ack(ack.claim.clone());
+            answer(notices::change(sql, &ack.notices, &command, caller, &at)?, Response::NoticesAck)
+        }
+        Request::NoticesNack(nack) => {
+            let command = NoticeCommand::Nack(nack.claim.clone(), nack.reason.clone());
+            answer(notices::change(sql, &nack.notices, &command, caller, &at)?, Response::NoticesNack)
+        }
+        Request::NoticesRetry(retry) => {
+            answer(notices::change(sql, &retry.notices, &NoticeCommand::Retry, caller, &at)?, Response::NoticesRetry)
+        }
+        Request::NoticesDrop(dropped) => {
+            answer(notices::change(sql, &dropped.notices, &NoticeCommand::Drop, caller, &at)?, Response::NoticesDrop)
+        }
+        Request::NoticesDismiss(dismiss) => {
+            let command = NoticeCommand::Dismiss(dismiss.reason.clone());
+            answer(notices::change(sql, &dismiss.notices, &command, caller, &at)?, Response::NoticesDismiss)
+        }
         Request::Maintenance(_) => {
             let report = sweep::apply(sql, caller, &at)?;
             Ok(Written { wrote: !report.changes.is_empty(), response: Response::Maintenance(report) })
         }
+        Request::Config(_) if caller.owner.is_some() => {
+            Err(Error::NotAvailable { what: "config".into(), why: "the ledger's policy is the operator's".into() }
+                .into())
+        }
         Request::Config(config) => config::apply(sql, config),
-        Request::List(_)
+        Request::Notices(_)
+        | Request::List(_)
         | Request::Show(_)
         | Request::History(_)
         | Request::Tree(_)
@@ -99,6 +103,10 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
         | Request::Doctor(_)
         | Request::Verify(_) => Err(Error::internal("a reading request among the writers").into()),
     }
+}
+
+fn answer((list, wrote): (NoticeList, bool), response: impl Fn(NoticeList) -> Response) -> Result<Written, Failure> {
+    Ok(Written { response: response(list), wrote })
 }
 
 // ---- create -------------------------------------------------------------------------------------------------
@@ -112,9 +120,9 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
         (Some(owner), _) => owner.clone(),
         (None, given) => given.clone().unwrap_or_else(|| LOCAL.into()),
     };
-    let scope = Scope(Some(&owner));
-    let parent = create.parent.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Read)).transpose()?;
-    let retry_of = create.retry_of.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Read)).transpose()?;
+    let scope = caller.scope();
+    let parent = create.parent.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Change)).transpose()?;
+    let retry_of = create.retry_of.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Name)).transpose()?;
     let runtime = create.runtime.clone().unwrap_or_else(|| caller.runtime.clone());
     let key = match (&create.key, &create.run_id) {
         (Some(key), _) => Key::Given(key),
@@ -124,7 +132,7 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
     let existing = match find::by_key(sql, &key, &owner)? {
         Some(stored) => Some(stored),
         // The transaction ran before and its answer was lost.
-        None => find::by_id(sql, fresh, scope)?,
+        None => find::by_id(sql, fresh, Scope(Some(&owner)))?,
     };
     let ran_before = existing.as_ref().is_some_and(|stored| stored.task.id == fresh);
     let notify = match &create.notify {
@@ -206,7 +214,8 @@ fn start(sql: &Connection, start: &Start, caller: &Caller, at: &Moment) -> Resul
         executor: caller.world.executor("start.executor", executor)?,
         lease: start.lease,
         started_at: start.started_at,
-        family: late_family(sql, &stored, start.fill.parent)?,
+        family: late_family(sql, &stored, start.fill.parent, caller.scope())?,
+        run_taken_by: run_taken_by(sql, &stored, start.fill.run_id.as_deref())?,
         fill: start.fill.clone(),
     };
     recorded(sql, stored, &Command::Start(claim), caller, at, Response::Start)
@@ -218,16 +227,29 @@ fn progress(sql: &Connection, progress: &ProgressRequest, caller: &Caller, at: &
         token: progress.token(),
         progress: progress.progress(),
         lease: progress.lease,
-        family: late_family(sql, &stored, progress.fill.parent)?,
+        family: late_family(sql, &stored, progress.fill.parent, caller.scope())?,
+        run_taken_by: run_taken_by(sql, &stored, progress.fill.run_id.as_deref())?,
     };
     recorded(sql, stored, &command, caller, at, Response::Progress)
 }
 
-fn late_family(sql: &Connection, stored: &Stored, parent: Option<TaskId>) -> Result<Option<Family>, Failure> {
+fn late_family(
+    sql: &Connection,
+    stored: &Stored,
+    parent: Option<TaskId>,
+    scope: Scope<'_>,
+) -> Result<Option<Family>, Failure> {
     let Some(parent) = parent else { return Ok(None) };
-    let scope = Scope(Some(&stored.task.owner));
     let found = find::task(sql, &Lookup::Id(parent), scope, Purpose::Read)?;
     family(sql, &found, Some(stored.task.id)).map(Some)
+}
+
+/// The other task that creating with this run would find.
+fn run_taken_by(sql: &Connection, stored: &Stored, run_id: Option<&str>) -> Result<Option<TaskNumber>, Failure> {
+    let Some(run_id) = run_id else { return Ok(None) };
+    let key = Key::Run { runtime: &stored.task.runtime, run_id };
+    let holder = find::by_key(sql, &key, &stored.task.owner)?;
+    Ok(holder.map(|holder| holder.task.number).filter(|number| *number != stored.task.number))
 }
 
 fn heartbeat(sql: &Connection, heartbeat: &Heartbeat, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
@@ -269,7 +291,7 @@ fn recorded(
     let reply = RecordedReply {
         changed: wrote,
         cancel_requested: active && stored.task.cancel.is_some(),
-        deadline_passed: active && stored.task.is_overdue(at.now),
+        deadline_passed: active && stored.task.is_overdue(at.now.max(stored.task.updated_at)),
         task: record::view(sql, stored.task, caller.world, at)?,
     };
     Ok(Written { response: response(reply), wrote })
@@ -277,13 +299,15 @@ fn recorded(
 
 // ---- cancel -------------------------------------------------------------------------------------------------
 
-/// Asks to cancel a task and every descendant. What is proved dead, with nothing of its group left, is settled.
+/// Asks to cancel a task and every descendant that the caller sees. What is proved dead, with nothing of its group
+/// left, is settled.
 fn cancel(sql: &Connection, cancel: &CancelRequest, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
     let top = find::task(sql, &cancel.lookup, caller.scope(), Purpose::Change)?;
     let mut wrote = false;
     let mut ask = |stored: Stored| -> Result<(Stored, Cancelled), Failure> {
         let evidence = cancel_evidence(&stored, caller.world, at);
-        let command = Command::RequestCancel { by: cancel.by.clone(), why: cancel.why.clone(), evidence };
+        let by = cancel.by.clone().or_else(|| caller.owner.clone());
+        let command = Command::RequestCancel { by, why: cancel.why.clone(), evidence };
         let done = record::command(sql, stored, &command, at)?;
         wrote |= done.wrote;
         match done.answer {
@@ -297,8 +321,8 @@ fn cancel(sql: &Connection, cancel: &CancelRequest, caller: &Caller, at: &Moment
     let (top, answer) = ask(top)?;
     let mut reached = Vec::new();
     for number in below {
-        // A descendant of another owner is reached all the same: the tree is one piece of work.
-        let Some(child) = find::by_number(sql, number, Scope(None))? else { continue };
+        // The operator reaches every owner's; an owner neither touches nor names what is another's.
+        let Some(child) = find::by_number(sql, number, caller.scope())? else { continue };
         if child.task.status.is_final() {
             continue;
         }
@@ -316,19 +340,10 @@ fn cancel_evidence(stored: &Stored, world: World, at: &Moment) -> CancelEvidence
         return CancelEvidence::MayLive;
     }
     match record::liveness(task, world, at) {
-        Liveness::Gone(evidence) if evidence.is_proof() && !group_survives(stored, &evidence, world) => {
+        Liveness::Gone(evidence) if evidence.is_proof() && !record::group_survives(task, &evidence, world) => {
             CancelEvidence::Gone(evidence)
         }
         Liveness::Gone(_) | Liveness::Alive | Liveness::Unknown => CancelEvidence::MayLive,
-    }
-}
-
-/// Whether something of a dead executor's process group may still run.
-fn group_survives(stored: &Stored, evidence: &Evidence, world: World) -> bool {
-    let group = stored.task.executor.as_ref().and_then(|executor| executor.group);
-    match (group, evidence, world) {
-        (None, _, _) | (_, Evidence::Rebooted { .. }, _) | (_, _, World::Scripted(_)) => false,
-        (Some(group), _, World::Real) => crate::platform::group_is(group.id, group.started) != Some(false),
     }
 }
 

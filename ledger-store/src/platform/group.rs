@@ -46,12 +46,9 @@ pub fn signal_group(group: u32, signal: Signal) -> io::Result<bool> {
     send(group, signal)
 }
 
-/// Whether `group` is still the group whose leader, with that pid, started at `leader_started` (clock ticks
-/// since boot). `None`: cannot tell.
-///
-/// A pid is not given out again while a group bears its number, so the leader settles the question, even as
-/// a zombie. The leader gone, it is the same group if it has members and none is older than the leader was.
-pub fn group_is(group: u32, leader_started: u64) -> Option<bool> {
+/// Whether `group` is still the group whose leader, with that pid, started at `leader_started`; see
+/// [`group_is_alive`].
+fn group_is(group: u32, leader_started: u64) -> Option<bool> {
     match process(group) {
         ProcessState::Running { started } | ProcessState::Zombie { started } => Some(started == leader_started),
         ProcessState::Gone => {
@@ -63,7 +60,7 @@ pub fn group_is(group: u32, leader_started: u64) -> Option<bool> {
     }
 }
 
-/// Stops the group that `leader_started` identifies (see [`group_is`]): SIGTERM, up to `grace` for it to end,
+/// Stops the group that `leader_started` identifies (see [`group_is_alive`]): SIGTERM, up to `grace` for it to end,
 /// then SIGKILL and up to 2 s. Blocks until no live member is left or that time is over.
 ///
 /// Before each signal the group is identified anew. Our own group is not stopped from within.
@@ -71,7 +68,7 @@ pub fn stop_group(group: u32, leader_started: u64, grace: Duration) -> Stopped {
     if is_own(group) {
         return Stopped::NotProved;
     }
-    match is_alive(group, leader_started) {
+    match group_is_alive(group, leader_started) {
         Some(true) => {}
         Some(false) => return Stopped::NotThere,
         None => return Stopped::NotProved,
@@ -89,7 +86,7 @@ fn insist(group: u32, leader_started: u64, signal: Signal, patience: Duration) -
     let until = monotonic_ms().saturating_add(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX));
     let mut sent = false;
     loop {
-        match is_alive(group, leader_started) {
+        match group_is_alive(group, leader_started) {
             Some(true) => {}
             Some(false) => return Some(Stopped::Stopped),
             None => return Some(Stopped::NotProved),
@@ -114,7 +111,12 @@ fn send_and_wake(group: u32, signal: Signal) -> io::Result<bool> {
     Ok(signal_group(group, signal)? && signal_group(group, Signal::Continue)?)
 }
 
-fn is_alive(group: u32, leader_started: u64) -> Option<bool> {
+/// Whether `group` is still the group whose leader, with that pid, started at `leader_started` (clock ticks since
+/// boot), and has a member that runs; a zombie does not. `None`: cannot tell.
+///
+/// A pid is not given out again while a group bears its number, so the leader settles the question, even as
+/// a zombie. The leader gone, it is the same group if it has members and none is older than the leader was.
+pub fn group_is_alive(group: u32, leader_started: u64) -> Option<bool> {
     if !group_is(group, leader_started)? {
         return Some(false);
     }

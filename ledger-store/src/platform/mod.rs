@@ -6,6 +6,7 @@
 mod clock;
 mod files;
 mod filesystem;
+mod fork;
 mod group;
 mod host;
 mod place;
@@ -14,7 +15,8 @@ mod process;
 pub use clock::{monotonic_ms, random_bytes, wall_ms};
 pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};
 pub use filesystem::{FileSystem, file_system};
-pub use group::{Signal, Stopped, group_is, signal_group, stop_group};
+pub use fork::around_fork;
+pub use group::{Signal, Stopped, group_is_alive, signal_group, stop_group};
 pub use host::{Host, host, in_container};
 pub use place::{copy_owner_and_mode, has_other_names, is_open_to_others, is_writable, rename_to_vacant};
 pub use process::{Member, ProcessState, group_members, own_pid, process};

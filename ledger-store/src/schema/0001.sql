@@ -9,10 +9,11 @@ CREATE TABLE meta (
 -- The least format that a program must know to read and to write this file.
 INSERT INTO meta (key, value) VALUES ('min_reader', 1), ('min_writer', 1), ('swept_at', 0);
 
--- Policy that somebody set.
+-- Policy that somebody set; without a value it was returned to its default. Of two rows the higher revision is newer.
 CREATE TABLE config (
-    key   TEXT NOT NULL PRIMARY KEY,
-    value TEXT NOT NULL
+    key      TEXT NOT NULL PRIMARY KEY,
+    value    TEXT,
+    revision INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Machines, boots and pid namespaces that executors named.
@@ -116,7 +117,8 @@ CREATE TABLE event (
     data TEXT
 ) STRICT;
 
--- Notices owed. States: 1 pending, 2 claimed, 3 delivered, 4 dismissed, 5 dead letter.
+-- Notices owed. States: 1 pending, 2 claimed, 3 delivered, 4 dismissed, 5 dead letter. `due_at`: when it may be claimed,
+-- or claimed again.
 CREATE TABLE notice (
     task       INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
@@ -125,7 +127,8 @@ CREATE TABLE notice (
     state      INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
     attempts   INTEGER NOT NULL DEFAULT 0,
     due_at     INTEGER NOT NULL,
-    lease      TEXT,
+    claim      TEXT,
+    consumer   TEXT,
     reason     TEXT,
     PRIMARY KEY (task, seq, recipient)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,33 @@
+//! Who asks, and what they are told inside a transaction.
+
+use crate::find::Scope;
+use crate::world::World;
+use bgledger_core::config::Durability;
+use bgledger_core::{ExecutorSpec, Response};
+
+/// What stands around a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) owner: Option<String>,
+    pub(crate) runtime: String,
+    pub(crate) executor: ExecutorSpec,
+    pub(crate) durability: Option<Durability>,
+    pub(crate) world: World,
+}
+
+/// Whose records an operator's handle writes unless told.
+pub(crate) const LOCAL: &str = "local";
+
+impl Caller {
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        Scope(self.owner.as_deref())
+    }
+}
+
+/// What a request came to inside its transaction.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) response: Response,
+    /// Whether anything was written.
+    pub(crate) wrote: bool,
+}
