@@ -1,1 +1,5 @@
-fn main(){}
+//! The `bgledger` command.
+
+fn main() -> std::process::ExitCode {
+    bgledger_cli::main()
+}

@@ -17,6 +17,21 @@ const POLL_MS: i64 = 20;
 /// How long the last output may take after the command's end; a grandchild may hold the pipe for ever.
 const LAST_READ_MS: i64 = 200;
 
+/// Hears nothing.
+pub struct Ears(());
+
+impl Ears {
+    /// There is nothing to hear.
+    pub fn open() -> io::Result<Ears> {
+        Ok(Ears(()))
+    }
+
+    /// Nothing.
+    pub fn heard(&self) -> Option<i32> {
+        None
+    }
+}
+
 /// A command that has not been started.
 pub struct Gated {
     plan: Plan,
@@ -39,21 +54,12 @@ impl Gated {
     /// Starts the command.
     pub fn go(self) -> Result<Running, NotStarted> {
         let mut command = command(&self.plan)?;
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let tail = Arc::new(Mutex::new(Tail::new(self.plan.tail_limit)));
         let streams = (child.stdout.take(), child.stderr.take());
         let pumps = start_pumps(streams, &tail);
         let tick_ms = milliseconds(self.plan.tick).max(1);
-        Ok(Running {
-            child,
-            tail,
-            pumps,
-            tick_ms,
-            next_tick: monotonic_ms().saturating_add(tick_ms),
-        })
+        Ok(Running { child, tail, pumps, tick_ms, next_tick: monotonic_ms().saturating_add(tick_ms) })
     }
 
     /// Gives up; nothing was started.
@@ -109,10 +115,7 @@ impl Running {
         }
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let output: Output = std::mem::replace(&mut *tail, Tail::new(0)).into_output();
-        Finished {
-            output,
-            delivery: Delivery(()),
-        }
+        Finished { output, delivery: Delivery(()) }
     }
 }
 
@@ -142,9 +145,7 @@ fn pump(mut from: impl Read, mut to: impl Write, tail: &Mutex<Tail>) {
     let mut buffer = vec![0_u8; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer) {
         let bytes = buffer.get(..count).unwrap_or_default();
-        tail.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(bytes);
+        tail.lock().unwrap_or_else(PoisonError::into_inner).push(bytes);
         let _ = to.write_all(bytes).and_then(|()| to.flush());
     }
 }

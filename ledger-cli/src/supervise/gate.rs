@@ -52,11 +52,7 @@ pub(super) struct Surroundings {
 
 /// As `gate`, with the surroundings as an argument.
 pub(super) fn gate_into(plan: &Plan, surroundings: Surroundings) -> io::Result<Gated> {
-    let Surroundings {
-        destinations,
-        terminal,
-        hear,
-    } = surroundings;
+    let Surroundings { destinations, terminal, hear } = surroundings;
     let mut command = command(plan)?;
     let signals = Signals::listen(hear, terminal.is_some())?;
     let (pump, ends) = Pump::start(destinations, plan.tail_limit, &signals)?;
@@ -64,19 +60,9 @@ pub(super) fn gate_into(plan: &Plan, surroundings: Surroundings) -> io::Result<G
     command.stdout(stdout).stderr(stderr).process_group(0);
     let (report, gate) = hold_at_gate(&mut command)?;
     // The standard library's spawn returns only after exec, that is, after the gate: hence the thread.
-    let spawner = thread::Builder::new()
-        .name("gate".to_owned())
-        .spawn(move || command.spawn())?;
+    let spawner = thread::Builder::new().name("gate".to_owned()).spawn(move || command.spawn())?;
     match read_pid(report) {
-        Some(group) => Ok(Gated {
-            group,
-            gate,
-            spawner,
-            signals,
-            pump,
-            terminal,
-            tick: plan.tick,
-        }),
+        Some(group) => Ok(Gated { group, gate, spawner, signals, pump, terminal, tick: plan.tick }),
         None => Err(spawn_error(join(spawner))),
     }
 }
@@ -98,13 +84,7 @@ impl Gated {
         // Should the child have been killed meanwhile, that is its end, to be reported like any other.
         let _ = self.gate.write_all(&[GO]);
         join(self.spawner)?;
-        Ok(Running::new(
-            self.group,
-            self.signals,
-            self.pump,
-            self.terminal,
-            self.tick,
-        ))
+        Ok(Running::new(self.group, self.signals, self.pump, self.terminal, self.tick))
     }
 
     /// Ends the waiting process; nothing is executed. Returns when it is gone.
@@ -155,9 +135,7 @@ fn read_pid(mut report: PipeReader) -> Option<rustix::process::Pid> {
 }
 
 fn join(spawner: JoinHandle<io::Result<Child>>) -> io::Result<Child> {
-    spawner
-        .join()
-        .unwrap_or_else(|_| Err(io::Error::other("the spawning thread failed")))
+    spawner.join().unwrap_or_else(|_| Err(io::Error::other("the spawning thread failed")))
 }
 
 fn spawn_error(result: io::Result<Child>) -> io::Error {

@@ -31,13 +31,15 @@ mod fallback;
 mod tests;
 
 #[cfg(not(unix))]
-pub use fallback::{Delivery, Gated, Running, gate};
+pub use fallback::{Delivery, Ears, Gated, Running, gate};
 #[cfg(unix)]
 pub use gate::{Gated, gate};
 #[cfg(unix)]
 pub use pump::Delivery;
 #[cfg(unix)]
 pub use running::Running;
+#[cfg(unix)]
+pub use signals::Ears;
 pub use tail::Output;
 
 use std::ffi::OsString;
@@ -110,11 +112,7 @@ impl NotStarted {
 
 impl From<io::Error> for NotStarted {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::NotFound {
-            Self::NotFound(error)
-        } else {
-            Self::NotExecutable(error)
-        }
+        if error.kind() == io::ErrorKind::NotFound { Self::NotFound(error) } else { Self::NotExecutable(error) }
     }
 }
 
@@ -146,14 +144,9 @@ pub struct Finished {
 
 /// The program and its arguments, output to be connected by the caller.
 fn command(plan: &Plan) -> io::Result<std::process::Command> {
-    let (program, arguments) = plan
-        .command
-        .split_first()
-        .ok_or(io::ErrorKind::InvalidInput)?;
+    let (program, arguments) = plan.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut command = std::process::Command::new(program);
-    command
-        .args(arguments)
-        .envs(plan.environment.iter().map(|(name, value)| (name, value)));
+    command.args(arguments).envs(plan.environment.iter().map(|(name, value)| (name, value)));
     Ok(command)
 }
 

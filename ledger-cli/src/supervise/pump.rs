@@ -73,40 +73,22 @@ impl Pump {
             rustix::io::ioctl_fionbio(&reader, true)?;
             let (sink, handle) = Sink::start(destination, control.try_clone()?, signals.waker()?)?;
             writers.push(handle);
-            streams.push(Stream {
-                source: Some(reader),
-                sink,
-            });
+            streams.push(Stream { source: Some(reader), sink });
             Ok(writer)
         };
         let one = destinations.are_one();
         let stdout = connect(destinations.stdout)?;
-        let stderr = if one {
-            stdout.try_clone()?
-        } else {
-            connect(destinations.stderr)?
-        };
+        let stderr = if one { stdout.try_clone()? } else { connect(destinations.stderr)? };
         let reader = thread::Builder::new()
             .name("output".to_owned())
             .spawn(move || pump(streams, inbox, Tail::new(tail_limit)))?;
-        Ok((
-            Self {
-                control,
-                reader,
-                writers,
-            },
-            CommandEnds { stdout, stderr },
-        ))
+        Ok((Self { control, reader, writers }, CommandEnds { stdout, stderr }))
     }
 
     /// Reads what is there at this moment, and no more.
     pub(super) fn finish(self, signals: Signals) -> (Output, Delivery) {
         let _ = (&self.control).write_all(&[FINISH]);
-        let output = self
-            .reader
-            .join()
-            .map(Tail::into_output)
-            .unwrap_or_default();
+        let output = self.reader.join().map(Tail::into_output).unwrap_or_default();
         let writers = self.writers;
         (output, Delivery { writers, signals })
     }
@@ -161,15 +143,8 @@ fn pump(mut streams: Vec<Stream>, control: UnixStream, mut tail: Tail) -> Tail {
     }
     let mut allowance = LAST_READ;
     while allowance > 0 {
-        let carried: usize = streams
-            .iter_mut()
-            .map(|stream| stream.carry(&mut buffer, &mut tail))
-            .sum();
-        allowance = if carried == 0 {
-            0
-        } else {
-            allowance.saturating_sub(buffer.len())
-        };
+        let carried: usize = streams.iter_mut().map(|stream| stream.carry(&mut buffer, &mut tail)).sum();
+        allowance = if carried == 0 { 0 } else { allowance.saturating_sub(buffer.len()) };
     }
     tail
 }
@@ -177,9 +152,7 @@ fn pump(mut streams: Vec<Stream>, control: UnixStream, mut tail: Tail) -> Tail {
 fn wait_for_news(streams: &[Stream], control: &UnixStream) {
     let mut news = vec![PollFd::new(control, PollFlags::IN)];
     let open = streams.iter().filter(|stream| stream.sink.has_room());
-    news.extend(
-        open.filter_map(|stream| Some(PollFd::new(stream.source.as_ref()?, PollFlags::IN))),
-    );
+    news.extend(open.filter_map(|stream| Some(PollFd::new(stream.source.as_ref()?, PollFlags::IN))));
     let _ = poll(&mut news, None);
 }
 
@@ -207,11 +180,7 @@ impl Stream {
                 self.sink.send(bytes);
                 return count;
             }
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-                ) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
             Err(_) => self.source = None,
         }
         0
@@ -225,21 +194,15 @@ struct Sink {
 }
 
 impl Sink {
-    fn start(
-        destination: OwnedFd,
-        control: UnixStream,
-        waker: UnixStream,
-    ) -> io::Result<(Self, JoinHandle<()>)> {
+    fn start(destination: OwnedFd, control: UnixStream, waker: UnixStream) -> io::Result<(Self, JoinHandle<()>)> {
         let (chunks, received) = channel();
         let backlog = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&backlog);
-        let writer = thread::Builder::new()
-            .name("delivery".to_owned())
-            .spawn(move || {
-                signals::block_all();
-                deliver(&destination, &received, &counted, &control);
-                let _ = (&waker).write(&[ROOM]);
-            })?;
+        let writer = thread::Builder::new().name("delivery".to_owned()).spawn(move || {
+            signals::block_all();
+            deliver(&destination, &received, &counted, &control);
+            let _ = (&waker).write(&[ROOM]);
+        })?;
         Ok((Self { chunks, backlog }, writer))
     }
 
@@ -255,12 +218,7 @@ impl Sink {
 
 /// Writes until the other side is dropped. A destination that fails is given up, and the rest discarded: the
 /// command must not notice.
-fn deliver(
-    destination: &OwnedFd,
-    chunks: &Receiver<Vec<u8>>,
-    backlog: &AtomicUsize,
-    mut control: &UnixStream,
-) {
+fn deliver(destination: &OwnedFd, chunks: &Receiver<Vec<u8>>, backlog: &AtomicUsize, mut control: &UnixStream) {
     let mut usable = true;
     for chunk in chunks {
         usable = usable && write_all(destination, &chunk).is_ok();

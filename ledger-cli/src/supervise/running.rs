@@ -6,9 +6,7 @@ use super::terminal::Terminal;
 use super::{Event, Finished, Status, milliseconds};
 use bgledger_store::platform::{group_members, monotonic_ms};
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
-};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 use signal_hook::consts::{SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
 use std::io;
 use std::time::Duration;
@@ -43,13 +41,7 @@ const KILL_PATIENCE_MS: i64 = 2_000;
 const STOP_POLL_MS: i64 = 20;
 
 impl Running {
-    pub(super) fn new(
-        group: Pid,
-        signals: Signals,
-        pump: Pump,
-        terminal: Option<Terminal>,
-        tick: Duration,
-    ) -> Self {
+    pub(super) fn new(group: Pid, signals: Signals, pump: Pump, terminal: Option<Terminal>, tick: Duration) -> Self {
         let tick_ms = milliseconds(tick).max(1);
         Self {
             group,
@@ -113,15 +105,11 @@ impl Running {
         let kill_at = monotonic_ms().saturating_add(milliseconds(grace));
         match self.stopping {
             Stopping::No => {
-                let _ = self
-                    .send(Signal::TERM)
-                    .and_then(|()| self.send(Signal::CONT));
+                let _ = self.send(Signal::TERM).and_then(|()| self.send(Signal::CONT));
                 self.stopping = Stopping::Asked { kill_at };
             }
             Stopping::Asked { kill_at: earlier } => {
-                self.stopping = Stopping::Asked {
-                    kill_at: kill_at.min(earlier),
-                };
+                self.stopping = Stopping::Asked { kill_at: kill_at.min(earlier) };
             }
             Stopping::Killed { .. } => {}
         }
@@ -159,21 +147,14 @@ impl Running {
     }
 
     fn look(&self, what: WaitIdOptions) -> io::Result<Option<WaitIdStatus>> {
-        Ok(waitid(
-            WaitId::Pid(self.group),
-            what | WaitIdOptions::NOHANG,
-        )?)
+        Ok(waitid(WaitId::Pid(self.group), what | WaitIdOptions::NOHANG)?)
     }
 
     /// Carries a stop on. Whether nothing keeps the run from ending.
     fn press(&mut self, now: i64) -> bool {
         match self.stopping {
             Stopping::No => true,
-            Stopping::Asked { .. } | Stopping::Killed { .. }
-                if self.exited.is_some() && self.is_group_empty() =>
-            {
-                true
-            }
+            Stopping::Asked { .. } | Stopping::Killed { .. } if self.exited.is_some() && self.is_group_empty() => true,
             Stopping::Asked { kill_at } => {
                 if now >= kill_at {
                     let _ = self.send(Signal::KILL);

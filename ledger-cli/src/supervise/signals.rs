@@ -18,6 +18,24 @@ pub(super) const FOR_CALLER: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// The signals of job control, heard only where there is a terminal.
 const FOR_TERMINAL: [i32; 2] = [SIGTSTP, SIGCONT];
 
+/// Hears what would end us, before there is a command to pass it on to. Dropped, it is deaf; a run that is gated
+/// by then hears for itself.
+pub struct Ears(Signals);
+
+impl Ears {
+    /// Begins to hear SIGINT, SIGTERM, SIGHUP and SIGQUIT.
+    ///
+    /// Errors: the system refuses descriptors.
+    pub fn open() -> io::Result<Ears> {
+        Signals::listen(&FOR_CALLER, false).map(Ears)
+    }
+
+    /// A signal that arrived since, by number.
+    pub fn heard(&self) -> Option<i32> {
+        self.0.take()
+    }
+}
+
 /// Hears signals from its creation until it is dropped.
 pub(super) struct Signals {
     inbox: UnixStream,
@@ -32,12 +50,7 @@ impl Signals {
         let (inbox, outbox) = UnixStream::pair()?;
         inbox.set_nonblocking(true)?;
         outbox.set_nonblocking(true)?;
-        let mut signals = Self {
-            inbox,
-            outbox,
-            arrived: Vec::new(),
-            registered: Vec::new(),
-        };
+        let mut signals = Self { inbox, outbox, arrived: Vec::new(), registered: Vec::new() };
         let for_terminal = FOR_TERMINAL.iter().filter(|_| job_control);
         for signal in for_caller.iter().chain(for_terminal) {
             if !is_ignored(*signal) {
@@ -113,9 +126,7 @@ pub(super) fn stop_hearing() {
 /// Stops our own process group as Ctrl-Z would, and returns when it is continued; at once where the system
 /// refuses to stop it, because no shell is there to continue it.
 pub(super) fn suspend_own_group() {
-    let hearing = (!is_ignored(SIGTSTP))
-        .then(|| set_default(SIGTSTP))
-        .flatten();
+    let hearing = (!is_ignored(SIGTSTP)).then(|| set_default(SIGTSTP)).flatten();
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
     // Another thread may be the one to take the signal: the stop follows in a moment.
     std::thread::sleep(Duration::from_millis(10));
@@ -141,8 +152,7 @@ pub(super) fn without<T>(signal: i32, action: impl FnOnce() -> T) -> T {
     let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
     let one = set_of(signal);
     // SAFETY: both sets are valid; the second receives the old mask.
-    let blocked =
-        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const one, before.as_mut_ptr()) };
+    let blocked = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const one, before.as_mut_ptr()) };
     let answer = action();
     if blocked == 0 {
         // SAFETY: pthread_sigmask succeeded, so `before` holds the old mask.

@@ -10,7 +10,7 @@ pub(super) struct Tail {
     seen: u64,
 }
 
-/// What a [`Tail`] kept.
+/// What a the tail kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
     /// The last bytes, in order of arrival, stdout and stderr together. Any bytes: a cut may split a letter.
@@ -24,11 +24,7 @@ pub struct Output {
 impl Tail {
     /// An empty tail that will hold at most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            kept: VecDeque::new(),
-            seen: 0,
-        }
+        Self { limit, kept: VecDeque::new(), seen: 0 }
     }
 
     /// Takes the next bytes, letting go of the oldest.
@@ -43,11 +39,7 @@ impl Tail {
 
     /// What was kept, and of how much.
     pub(super) fn into_output(self) -> Output {
-        Output {
-            truncated: self.seen > self.kept.len() as u64,
-            bytes: self.seen,
-            tail: self.kept.into(),
-        }
+        Output { truncated: self.seen > self.kept.len() as u64, bytes: self.seen, tail: self.kept.into() }
     }
 }
 
@@ -67,10 +59,7 @@ mod tests {
         assert_eq!(tail_of(4, &[]), (b"".to_vec(), 0, false));
         assert_eq!(tail_of(4, &[b"ab", b"cd"]), (b"abcd".to_vec(), 4, false));
         assert_eq!(tail_of(4, &[b"ab", b"cde"]), (b"bcde".to_vec(), 5, true));
-        assert_eq!(
-            tail_of(4, &[b"abcdefgh", b"i"]),
-            (b"fghi".to_vec(), 9, true)
-        );
+        assert_eq!(tail_of(4, &[b"abcdefgh", b"i"]), (b"fghi".to_vec(), 9, true));
         assert_eq!(tail_of(0, &[b"abc"]), (b"".to_vec(), 3, true));
     }
 }

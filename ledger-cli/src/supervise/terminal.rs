@@ -20,16 +20,8 @@ pub(super) struct Terminal {
 impl Terminal {
     /// `None`: there is none.
     pub(super) fn open() -> Option<Self> {
-        let tty = File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/tty")
-            .ok()?;
-        Some(Self {
-            tty,
-            own: rustix::process::getpgrp(),
-            borrower: None,
-        })
+        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
+        Some(Self { tty, own: rustix::process::getpgrp(), borrower: None })
     }
 
     /// Whether the command should have the terminal from the start: we alone are the shell's job in front.
@@ -38,12 +30,9 @@ impl Terminal {
     /// command gets it only when it asks, by being stopped for reading it.
     pub(super) fn is_ours_alone(&self) -> bool {
         let piped = |stream: rustix::fd::BorrowedFd<'_>| {
-            rustix::fs::fstat(stream)
-                .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
+            rustix::fs::fstat(stream).is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_fifo())
         };
-        isatty(io::stdin().as_fd())
-            && !piped(io::stdout().as_fd())
-            && rustix::process::getpid() == self.own
+        isatty(io::stdin().as_fd()) && !piped(io::stdout().as_fd()) && rustix::process::getpid() == self.own
     }
 
     /// Gives the terminal to `group` if we have it. Whether that is so.
@@ -64,8 +53,7 @@ impl Terminal {
 
     /// Whether the group we lent it to has it now.
     pub(super) fn is_lent(&self) -> bool {
-        self.borrower
-            .is_some_and(|group| tcgetpgrp(&self.tty) == Ok(group))
+        self.borrower.is_some_and(|group| tcgetpgrp(&self.tty) == Ok(group))
     }
 
     /// Takes the terminal back from the group we lent it to, and from nobody else.

@@ -2,7 +2,7 @@ use super::gate::{Surroundings, gate_into};
 use super::pump::Destinations;
 use super::*;
 use bgledger_store::platform::{ProcessState, group_members, monotonic_ms, process};
-use signal_hook::consts::{SIGQUIT, SIGSTOP};
+use signal_hook::consts::{SIGSTOP, SIGTERM};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -31,10 +31,7 @@ fn shell(script: &str) -> Plan {
 fn nowhere() -> Answer<Destinations> {
     let stdout = File::options().write(true).open("/dev/null")?;
     let stderr = File::options().write(true).open("/dev/null")?;
-    Ok(Destinations {
-        stdout: stdout.into(),
-        stderr: stderr.into(),
-    })
+    Ok(Destinations { stdout: stdout.into(), stderr: stderr.into() })
 }
 
 fn start(plan: &Plan) -> Answer<Running> {
@@ -47,11 +44,7 @@ fn start_into(plan: &Plan, destinations: Destinations) -> Answer<Running> {
 
 /// Without a terminal, and deaf: a signal to the test process would be told to every run in it.
 fn gate_quietly(plan: &Plan, destinations: Destinations) -> io::Result<Gated> {
-    let surroundings = Surroundings {
-        destinations,
-        terminal: None,
-        hear: &[],
-    };
+    let surroundings = Surroundings { destinations, terminal: None, hear: &[] };
     gate_into(plan, surroundings)
 }
 
@@ -96,16 +89,9 @@ fn the_exit_code_and_the_signal_are_told_apart() -> Outcome {
 
 #[test]
 fn a_missing_program_is_127_and_one_without_permission_126() -> Outcome {
-    for (program, code) in [
-        ("no-such-program-here", 127),
-        ("/etc/passwd", 126),
-        ("/", 126),
-    ] {
+    for (program, code) in [("no-such-program-here", 127), ("/etc/passwd", 126), ("/", 126)] {
         let gated = gate_quietly(&plan(&[program]), nowhere()?)?;
-        assert!(
-            gated.group().is_some(),
-            "there is a process before anything is looked up"
-        );
+        assert!(gated.group().is_some(), "there is a process before anything is looked up");
         let told = gated.go().map(|_| ()).map_err(|error| error.exit_code());
         assert_eq!(told, Err(code), "{program}");
     }
@@ -115,9 +101,7 @@ fn a_missing_program_is_127_and_one_without_permission_126() -> Outcome {
 #[test]
 fn a_command_that_cannot_even_be_forked_is_an_error() {
     for command in [&[][..], &["sh", "nul\0inside"]] {
-        let told = gate(&plan(command))
-            .map(|_| ())
-            .map_err(|error| error.kind());
+        let told = gate(&plan(command)).map(|_| ()).map_err(|error| error.kind());
         assert_eq!(told, Err(io::ErrorKind::InvalidInput));
     }
 }
@@ -130,10 +114,7 @@ fn before_go_there_is_a_group_that_has_executed_nothing() -> Outcome {
         let gated = gate_quietly(&shell(&touch), nowhere()?)?;
         let group = gated.group().ok_or("no group")?;
         let members = group_members(group).ok_or("cannot tell")?;
-        assert_eq!(
-            members.iter().map(|member| member.pid).collect::<Vec<_>>(),
-            [group]
-        );
+        assert_eq!(members.iter().map(|member| member.pid).collect::<Vec<_>>(), [group]);
         refuse(gated);
         let until = monotonic_ms() + 5_000;
         while process(group) != ProcessState::Gone && monotonic_ms() < until {
@@ -157,19 +138,13 @@ fn a_command_killed_at_the_gate_ends_by_that_signal() -> Outcome {
 #[test]
 fn the_tail_of_much_output_is_kept_and_all_of_it_passes_through() -> Outcome {
     let file = file_that_does_not_exist();
-    let destinations = Destinations {
-        stdout: File::create(&file)?.into(),
-        stderr: nowhere()?.stderr,
-    };
+    let destinations = Destinations { stdout: File::create(&file)?.into(), stderr: nowhere()?.stderr };
     let mut plan = shell("head -c 1048576 /dev/zero | tr '\\0' x; printf END");
     plan.tail_limit = 1000;
     let (status, output) = watch(start_into(&plan, destinations)?)?;
     let passed = std::fs::metadata(&file)?.len();
     std::fs::remove_file(&file)?;
-    assert_eq!(
-        (status, output.bytes, output.truncated),
-        (Status::Code(0), 1_048_579, true)
-    );
+    assert_eq!((status, output.bytes, output.truncated), (Status::Code(0), 1_048_579, true));
     assert_eq!(output.tail.len(), 1000);
     assert!(output.tail.ends_with(b"xEND"));
     assert_eq!(passed, 1_048_579);
@@ -178,9 +153,7 @@ fn the_tail_of_much_output_is_kept_and_all_of_it_passes_through() -> Outcome {
 
 #[test]
 fn output_is_bytes_in_the_order_of_their_arrival() -> Outcome {
-    let (_, output) = run(&shell(
-        "printf '\\377\\000a'; sleep 0.1; printf b >&2; sleep 0.1; printf c",
-    ))?;
+    let (_, output) = run(&shell("printf '\\377\\000a'; sleep 0.1; printf b >&2; sleep 0.1; printf c"))?;
     assert_eq!(output.tail, b"\xff\0abc");
     assert!(!output.truncated);
     Ok(())
@@ -189,10 +162,7 @@ fn output_is_bytes_in_the_order_of_their_arrival() -> Outcome {
 #[test]
 fn one_destination_for_both_streams_keeps_their_exact_order() -> Outcome {
     let (mut reader, writer) = io::pipe()?;
-    let destinations = Destinations {
-        stderr: writer.try_clone()?.into(),
-        stdout: writer.into(),
-    };
+    let destinations = Destinations { stderr: writer.try_clone()?.into(), stdout: writer.into() };
     let script = "i=0; while [ $i -lt 200 ]; do printf o; printf e >&2; i=$((i+1)); done";
     let (_, output) = watch(start_into(&shell(script), destinations)?)?;
     let mut passed = Vec::new();
@@ -236,10 +206,7 @@ fn a_grandchild_that_writes_for_ever_delays_nothing() -> Outcome {
 fn a_destination_that_goes_away_does_not_end_the_command() -> Outcome {
     let (reader, writer) = io::pipe()?;
     drop(reader);
-    let destinations = Destinations {
-        stdout: writer.into(),
-        stderr: nowhere()?.stderr,
-    };
+    let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
     let script = "head -c 1048576 /dev/zero || exit 9; printf END";
     let (status, output) = watch(start_into(&shell(script), destinations)?)?;
     assert_eq!((status, output.bytes), (Status::Code(0), 1_048_579));
@@ -250,10 +217,7 @@ fn a_destination_that_goes_away_does_not_end_the_command() -> Outcome {
 #[test]
 fn a_reader_who_pauses_delays_the_delivery_and_not_the_end() -> Outcome {
     let (mut reader, writer) = io::pipe()?;
-    let destinations = Destinations {
-        stdout: writer.into(),
-        stderr: nowhere()?.stderr,
-    };
+    let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
     // More than one pipe holds, so that the writer is stuck while the command ends.
     let mut running = start_into(&shell("head -c 100000 /dev/zero"), destinations)?;
     assert_eq!(running.next_event()?, Event::Exited(Status::Code(0)));
@@ -271,10 +235,7 @@ fn a_reader_who_pauses_delays_the_delivery_and_not_the_end() -> Outcome {
 #[test]
 fn a_stop_reaches_a_grandchild_that_ignores_sigterm() -> Outcome {
     let (mut reader, writer) = io::pipe()?;
-    let destinations = Destinations {
-        stdout: writer.into(),
-        stderr: nowhere()?.stderr,
-    };
+    let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
     let script = "(trap '' TERM; echo ready; while :; do sleep 1; done) & wait";
     let mut running = start_into(&shell(script), destinations)?;
     let group = running.group().ok_or("no group")?;
@@ -283,10 +244,7 @@ fn a_stop_reaches_a_grandchild_that_ignores_sigterm() -> Outcome {
     running.stop(Duration::from_millis(300));
     assert_eq!(running.next_event()?, Event::Exited(Status::Signal(15)));
     let took = monotonic_ms() - before;
-    assert!(
-        (300..5_000).contains(&took),
-        "SIGKILL came after the grace: {took} ms"
-    );
+    assert!((300..5_000).contains(&took), "SIGKILL came after the grace: {took} ms");
     assert_eq!(group_members(group), Some(Vec::new()));
     drop(running.finish());
     Ok(())
@@ -323,10 +281,7 @@ fn a_suspended_command_is_stopped_all_the_same() -> Outcome {
 #[test]
 fn ticks_go_on_while_a_stop_waits_and_a_second_stop_shortens_the_grace() -> Outcome {
     let (mut reader, writer) = io::pipe()?;
-    let destinations = Destinations {
-        stdout: writer.into(),
-        stderr: nowhere()?.stderr,
-    };
+    let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
     let mut plan = shell("trap '' TERM; echo ready; while :; do sleep 1; done");
     plan.tick = Duration::from_millis(10);
     let mut running = start_into(&plan, destinations)?;
@@ -341,21 +296,14 @@ fn ticks_go_on_while_a_stop_waits_and_a_second_stop_shortens_the_grace() -> Outc
 #[test]
 fn a_signal_sent_to_us_is_told_and_reaches_the_command_only_by_forwarding() -> Outcome {
     let (mut reader, writer) = io::pipe()?;
-    let destinations = Destinations {
-        stdout: writer.into(),
-        stderr: nowhere()?.stderr,
-    };
-    let script = "trap 'echo heard; exit 5' QUIT; echo ready; while :; do sleep 0.05; done";
-    let surroundings = Surroundings {
-        destinations,
-        terminal: None,
-        hear: &[SIGQUIT],
-    };
+    let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
+    let script = "trap 'echo heard; exit 5' TERM; echo ready; while :; do sleep 0.05; done";
+    let surroundings = Surroundings { destinations, terminal: None, hear: &[SIGTERM] };
     let mut running = gate_into(&shell(script), surroundings)?.go()?;
     await_word(&mut reader, "ready")?;
-    signal_hook::low_level::raise(SIGQUIT)?;
-    assert_eq!(running.next_event()?, Event::Signal(SIGQUIT));
-    running.forward(SIGQUIT)?;
+    signal_hook::low_level::raise(SIGTERM)?;
+    assert_eq!(running.next_event()?, Event::Signal(SIGTERM));
+    running.forward(SIGTERM)?;
     let (status, output) = watch(running)?;
     assert_eq!(status, Status::Code(5));
     assert!(String::from_utf8(output.tail)?.contains("heard\n"));
@@ -365,13 +313,8 @@ fn a_signal_sent_to_us_is_told_and_reaches_the_command_only_by_forwarding() -> O
 #[test]
 fn the_command_starts_with_the_signals_and_descriptors_of_any_other() -> Outcome {
     let script = "grep -E '^Sig(Blk|Cgt)' /proc/self/status; ls /proc/self/fd";
-    let expected = std::process::Command::new("sh")
-        .args(["-c", script])
-        .output()?;
+    let expected = std::process::Command::new("sh").args(["-c", script]).output()?;
     let (_, output) = run(&shell(script))?;
-    assert_eq!(
-        String::from_utf8(output.tail)?,
-        String::from_utf8(expected.stdout)?
-    );
+    assert_eq!(String::from_utf8(output.tail)?, String::from_utf8(expected.stdout)?);
     Ok(())
 }

@@ -1,0 +1,33 @@
+//! The ledger's health.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::output::tint::{of_check, styled};
+use bgledger_core::{Doctor as Request, DoctorReport, escape};
+
+/// Examine the ledger: its file, its folder, its records; exits 1 if something is wrong
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {}
+
+impl Doctor {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let report = context.reading()?.call(Request {})?;
+        context.out.result(&report, [], |out| checks(out, &report))?;
+        Ok(if report.healthy { Exit::Done } else { Exit::Failed })
+    }
+}
+
+fn checks(out: &Output, report: &DoctorReport) -> String {
+    let mut text = String::new();
+    for check in &report.checks {
+        let (word, style) = of_check(check.state);
+        let state = styled(out.styled, style, &format!("{word:<9}"));
+        text.push_str(&format!("{state}  {:<14} {}\n", check.name, escape(&check.detail)));
+        if let Some(hint) = &check.hint {
+            text.push_str(&format!("{:>27}hint: {}\n", "", escape(hint)));
+        }
+    }
+    text
+}

@@ -1,0 +1,61 @@
+//! Settles what nobody will settle.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::output::table::{Fit, Table};
+use crate::output::tint;
+use bgledger_core::{Maintenance as Request, MaintenanceReport, escape};
+
+/// Settle what nobody will settle: dead executors, expired deadlines
+///
+/// Without --apply it says what it would do and changes nothing. A second --apply finds nothing to do.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "For cron:\n  */10 * * * *  bgledger maintenance --apply > /dev/null")]
+pub(crate) struct Maintenance {
+    /// Do it
+    #[arg(long)]
+    apply: bool,
+}
+
+impl Maintenance {
+    pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let ledger = if self.apply { context.recording()? } else { context.reading()? };
+        let report = ledger.call(Request { apply: self.apply })?;
+        if context.out.quiet {
+            let ids: String = report.changes.iter().map(|change| format!("{}\n", change.id)).collect();
+            context.out.text(&ids)?;
+            return Ok(Exit::Done);
+        }
+        context.out.result(&report, [], |out| changes(out, &report))?;
+        if !report.applied && !report.changes.is_empty() {
+            context.out.note("Nothing was changed. To do this: bgledger maintenance --apply");
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn changes(out: &Output, report: &MaintenanceReport) -> String {
+    if report.changes.is_empty() {
+        return "Nothing to do.\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        ("#", Fit::Right),
+        ("FROM", Fit::Keep),
+        ("TO", Fit::Keep),
+        ("REASON", Fit::Cut(8)),
+        ("LABEL", Fit::Cut(10)),
+    ]);
+    for change in &report.changes {
+        let cells = vec![
+            change.number.0.to_string(),
+            change.from.as_str().to_owned(),
+            format!("{} {}", tint::glyph(change.to), change.to.as_str()),
+            escape(change.reason.as_deref().unwrap_or_default()).to_string(),
+            escape(&change.label).to_string(),
+        ];
+        table.row(cells, 2, tint::of_status(change.to));
+    }
+    table.render(out)
+}

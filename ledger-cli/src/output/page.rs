@@ -1,0 +1,32 @@
+//! Many tasks at once.
+
+use super::table::{Fit, Table};
+use super::{Output, line, time, tint};
+use bgledger_core::{TaskView, escape};
+
+/// The tasks as a table.
+pub(crate) fn tasks(out: &Output, tasks: &[TaskView]) -> String {
+    let mut table = Table::new(&[
+        ("#", Fit::Right),
+        ("STATUS", Fit::Keep),
+        ("RUNTIME", Fit::Cut(7)),
+        ("CREATED", Fit::Keep),
+        ("TOOK", Fit::Keep),
+        ("LABEL", Fit::Cut(8)),
+        ("DETAIL", Fit::Cut(6)),
+    ]);
+    for view in tasks {
+        let task = &view.task;
+        let cells = vec![
+            task.number.0.to_string(),
+            line::status(view),
+            escape(&task.runtime).to_string(),
+            time::relative(task.created_at, out.now),
+            line::took(task, out.now),
+            escape(&task.label).to_string(),
+            line::detail(task),
+        ];
+        table.row(cells, 1, tint::of_status(task.status));
+    }
+    table.render(out)
+}

@@ -1,0 +1,74 @@
+//! Times as people tell them.
+
+use bgledger_core::{Millis, Span};
+
+/// A length of time by its one or two largest units: `42s`, `3m`, `2h 5m`, `4d 1h`.
+pub(crate) fn length(span: Span) -> String {
+    let seconds = span.ms() / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    let two = |many: i64, unit: &str, rest: i64, smaller: &str| match rest {
+        0 => format!("{many}{unit}"),
+        rest => format!("{many}{unit} {rest}{smaller}"),
+    };
+    match (days, hours, minutes, seconds) {
+        (0, 0, 0, 0) => format!("{}ms", span.ms()),
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) if minutes < 10 => two(minutes, "m", seconds % 60, "s"),
+        (0, 0, minutes, _) => format!("{minutes}m"),
+        (0, hours, minutes, _) => two(hours, "h", minutes % 60, "m"),
+        (days, hours, _, _) if days < 10 => two(days, "d", hours % 24, "h"),
+        (days, _, _, _) => format!("{days}d"),
+    }
+}
+
+/// How long ago a moment is: `now`, `42s ago`, `3m ago`, `2d ago`; or how far ahead: `in 30s`.
+pub(crate) fn relative(at: Millis, now: Millis) -> String {
+    match at > now {
+        true => format!("in {}", rough(at.since(now))),
+        false if now.since(at).ms() < 1_000 => "now".to_owned(),
+        false => format!("{} ago", rough(now.since(at))),
+    }
+}
+
+/// A length of time by its largest unit alone.
+fn rough(span: Span) -> String {
+    let seconds = span.ms() / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_have_one_or_two_units() {
+        let cases = [
+            (0, "0ms"),
+            (250, "250ms"),
+            (42_900, "42s"),
+            (180_000, "3m"),
+            (185_000, "3m 5s"),
+            (1_000_000, "16m"),
+            (7_500_000, "2h 5m"),
+            (90_000_000, "1d 1h"),
+            (1_000_000_000, "11d"),
+        ];
+        for (ms, shown) in cases {
+            assert_eq!(length(Span::clamped(ms)), shown);
+        }
+    }
+
+    #[test]
+    fn moments_are_told_from_now_backwards_and_forwards() {
+        let now = Millis::clamped(1_000_000_000);
+        let cases = [(0, "now"), (-900, "now"), (-1_000, "1s ago"), (-60_000, "1m ago"), (-7_200_000, "2h ago")];
+        for (ms, shown) in cases.into_iter().chain([(-200_000_000, "2d ago"), (30_000, "in 30s")]) {
+            assert_eq!(relative(Millis::clamped(now.get() + ms), now), shown);
+        }
+    }
+}
