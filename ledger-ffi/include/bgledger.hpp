@@ -1,0 +1,300 @@
+// bgledger for C++17: handles that end by themselves, and exceptions instead of codes.
+//
+// Header-only, over bgledger.h, whose comments say what each call does. What is not here is reached by `ledger::get()`
+// and the functions of bgledger.h.
+#ifndef BGLEDGER_HPP
+#define BGLEDGER_HPP
+
+#include <bgledger.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bgledger {
+
+/// A call that was refused.
+class error : public std::runtime_error {
+public:
+    error(int code, const std::string &message) : std::runtime_error(message), code_(code) {}
+
+    /// One of bgl_error or bgl_misuse.
+    int code() const noexcept { return code_; }
+    /// One of bgl_class: what to do about it.
+    int category() const noexcept { return bgl_error_class(code_); }
+    /// The stable word, such as "not_found".
+    const char *word() const noexcept { return bgl_strerror(code_); }
+
+private:
+    int code_;
+};
+
+namespace detail {
+
+inline void check(int code, bgl_ledger *ledger = nullptr)
+{
+    if (code != BGL_OK)
+        throw error(code, bgl_errmsg(ledger));
+}
+
+template <typename T, int (*End)(T *)> struct ender {
+    void operator()(T *handle) const noexcept { End(handle); }
+};
+
+template <typename T, int (*End)(T *)> using owned = std::unique_ptr<T, ender<T, End>>;
+
+inline std::optional<std::string> text(const char *found)
+{
+    return found ? std::optional<std::string>(found) : std::nullopt;
+}
+
+inline std::optional<std::int64_t> integer(std::int64_t found)
+{
+    return found == BGL_ABSENT ? std::nullopt : std::optional<std::int64_t>(found);
+}
+
+} // namespace detail
+
+/// An option struct with its size set and all else zero: `auto create = bgledger::options<bgl_create_options>();`
+template <typename T> T options() noexcept
+{
+    T fresh{};
+    fresh.size = sizeof(T);
+    return fresh;
+}
+
+/// A task as it was when a call answered.
+class task {
+public:
+    explicit task(bgl_task *handle) noexcept : handle_(handle) {}
+
+    bgl_task *get() const noexcept { return handle_.get(); }
+    std::uint64_t number() const noexcept { return bgl_task_number(get()); }
+    std::string id() const { return detail::text(bgl_task_id(get())).value_or(""); }
+    /// One of bgl_status.
+    int status() const noexcept { return bgl_task_status(get()); }
+    std::string status_word() const { return detail::text(bgl_task_status_word(get())).value_or(""); }
+    std::string label() const { return detail::text(bgl_task_label(get())).value_or(""); }
+    std::int64_t attempt() const noexcept { return bgl_task_attempt(get()); }
+    bool cancel_requested() const noexcept { return bgl_task_cancel_requested(get()) == 1; }
+    bool has_ended() const noexcept { return bgl_task_has_ended(get()) == 1; }
+    std::optional<std::string> summary() const { return detail::text(bgl_task_summary(get())); }
+    std::optional<std::string> result_json() const { return detail::text(bgl_task_result_json(get())); }
+    std::optional<std::string> error_message() const { return detail::text(bgl_task_error_message(get())); }
+    std::optional<std::int64_t> exit_code() const { return detail::integer(bgl_task_exit_code(get())); }
+    /// The whole task.
+    std::string json() const { return detail::text(bgl_task_json(get())).value_or(""); }
+
+private:
+    detail::owned<bgl_task, bgl_task_free> handle_;
+};
+
+/// Something that happened to a task.
+class event {
+public:
+    explicit event(bgl_event *handle) noexcept : handle_(handle) {}
+
+    bgl_event *get() const noexcept { return handle_.get(); }
+    std::uint64_t seq() const noexcept { return bgl_event_seq(get()); }
+    std::uint64_t number() const noexcept { return bgl_event_number(get()); }
+    std::string type() const { return detail::text(bgl_event_type(get())).value_or(""); }
+    std::string json() const { return detail::text(bgl_event_json(get())).value_or(""); }
+
+private:
+    detail::owned<bgl_event, bgl_event_free> handle_;
+};
+
+/// Tasks one after the other.
+class tasks {
+public:
+    explicit tasks(bgl_tasks *handle) noexcept : handle_(handle) {}
+
+    std::optional<task> next()
+    {
+        bgl_task *found = nullptr;
+        detail::check(bgl_tasks_next(handle_.get(), &found));
+        return found ? std::optional<task>(task(found)) : std::nullopt;
+    }
+
+private:
+    detail::owned<bgl_tasks, bgl_tasks_free> handle_;
+};
+
+/// Events as they come.
+class events {
+public:
+    explicit events(bgl_events *handle) noexcept : handle_(handle) {}
+
+    /// The next one, or nothing if none comes in so many milliseconds; -1 waits without end.
+    std::optional<event> next(std::int64_t timeout_ms)
+    {
+        bgl_event *found = nullptr;
+        detail::check(bgl_events_next(handle_.get(), timeout_ms, &found));
+        return found ? std::optional<event>(event(found)) : std::nullopt;
+    }
+
+    std::uint64_t cursor() const noexcept { return bgl_events_cursor(handle_.get()); }
+
+private:
+    detail::owned<bgl_events, bgl_events_free> handle_;
+};
+
+/// A cancel callback; ends with the object. Destroy it before its ledger is destroyed, and not from within itself.
+class subscription {
+public:
+    subscription(bgl_ledger *ledger, const std::string &lookup, std::function<void(const bgl_task *)> callback)
+        : callback_(std::make_unique<std::function<void(const bgl_task *)>>(std::move(callback)))
+    {
+        bgl_subscription *handle = nullptr;
+        detail::check(bgl_on_cancel(ledger, lookup.c_str(), &subscription::called, callback_.get(), &handle), ledger);
+        handle_.reset(handle);
+    }
+
+private:
+    // An exception must not pass through the library.
+    static void called(void *data, const bgl_task *task) noexcept
+    {
+        (*static_cast<std::function<void(const bgl_task *)> *>(data))(task);
+    }
+
+    // Destroyed last: until the handle has ended, the callback may be called.
+    std::unique_ptr<std::function<void(const bgl_task *)>> callback_;
+    detail::owned<bgl_subscription, bgl_subscription_free> handle_;
+};
+
+/// A ledger that is open; closed with the object. Any number of threads may use one.
+class ledger {
+public:
+    /// The default ledger.
+    ledger() : ledger(static_cast<const char *>(nullptr)) {}
+    explicit ledger(const std::string &path) : ledger(path.c_str()) {}
+    explicit ledger(const char *path, const bgl_open_options *options = nullptr)
+    {
+        bgl_ledger *handle = nullptr;
+        detail::check(bgl_open(path, options, &handle));
+        handle_.reset(handle);
+    }
+
+    bgl_ledger *get() const noexcept { return handle_.get(); }
+
+    /// One Request as JSON, one Response as JSON.
+    std::string call(std::string_view request)
+    {
+        char *response = nullptr;
+        std::size_t length = 0;
+        detail::check(bgl_call(get(), request.data(), request.size(), &response, &length), get());
+        std::unique_ptr<char, void (*)(void *)> owner(response, bgl_free);
+        return std::string(response, length);
+    }
+
+    task create(const std::string &label, bool start = false)
+    {
+        auto given = options<bgl_create_options>();
+        given.label = label.c_str();
+        given.start = start ? 1 : 0;
+        return create(given);
+    }
+
+    task create(const bgl_create_options &given)
+    {
+        bgl_task *made = nullptr;
+        detail::check(bgl_create(get(), &given, nullptr, &made), get());
+        return task(made);
+    }
+
+    task start(const std::string &lookup, const bgl_start_options *given = nullptr)
+    {
+        bgl_task *started = nullptr;
+        detail::check(bgl_start(get(), lookup.c_str(), given, nullptr, &started), get());
+        return task(started);
+    }
+
+    /// The flags: BGL_FLAG_CANCEL_REQUESTED and the others.
+    std::uint32_t progress(const std::string &lookup, const bgl_progress_options &given)
+    {
+        std::uint32_t flags = 0;
+        detail::check(bgl_progress(get(), lookup.c_str(), &given, &flags, nullptr), get());
+        return flags;
+    }
+
+    /// The flags: BGL_FLAG_CANCEL_REQUESTED and the others.
+    std::uint32_t heartbeat(const std::string &lookup, const bgl_heartbeat_options *given = nullptr)
+    {
+        std::uint32_t flags = 0;
+        detail::check(bgl_heartbeat(get(), lookup.c_str(), given, &flags), get());
+        return flags;
+    }
+
+    task finish(const std::string &lookup, const bgl_finish_options &given)
+    {
+        bgl_task *ended = nullptr;
+        detail::check(bgl_finish(get(), lookup.c_str(), &given, nullptr, &ended), get());
+        return task(ended);
+    }
+
+    task settle(const std::string &lookup, const bgl_settle_options &given)
+    {
+        bgl_task *ended = nullptr;
+        detail::check(bgl_settle(get(), lookup.c_str(), &given, nullptr, &ended), get());
+        return task(ended);
+    }
+
+    /// One of bgl_cancel_answer.
+    int request_cancel(const std::string &lookup, const bgl_cancel_options *given = nullptr)
+    {
+        std::int32_t answer = 0;
+        detail::check(bgl_request_cancel(get(), lookup.c_str(), given, &answer, nullptr), get());
+        return answer;
+    }
+
+    task show(const std::string &lookup)
+    {
+        bgl_task *found = nullptr;
+        detail::check(bgl_get(get(), lookup.c_str(), &found), get());
+        return task(found);
+    }
+
+    tasks list(const bgl_list_options *given = nullptr)
+    {
+        bgl_tasks *found = nullptr;
+        detail::check(bgl_list(get(), given, &found), get());
+        return tasks(found);
+    }
+
+    tasks wait(const std::vector<std::string> &lookups, const bgl_wait_options *given = nullptr)
+    {
+        std::vector<const char *> names;
+        for (const auto &lookup : lookups)
+            names.push_back(lookup.c_str());
+        bgl_tasks *ended = nullptr;
+        detail::check(bgl_wait(get(), names.data(), names.size(), given, &ended), get());
+        return tasks(ended);
+    }
+
+    events watch(const bgl_watch_options *given = nullptr)
+    {
+        bgl_events *come = nullptr;
+        detail::check(bgl_watch(get(), given, &come), get());
+        return events(come);
+    }
+
+    /// The callback runs on a thread of the library.
+    subscription on_cancel(const std::string &lookup, std::function<void(const bgl_task *)> callback)
+    {
+        return subscription(get(), lookup, std::move(callback));
+    }
+
+private:
+    detail::owned<bgl_ledger, bgl_close> handle_;
+};
+
+} // namespace bgledger
+
+#endif // BGLEDGER_HPP
