@@ -1,0 +1,71 @@
+//! Calls that wait, in slices: between them the interpreter hears signals, so that Ctrl-C ends a wait.
+
+use bgledger_core::{Applied, Call, Envelope, Error, Lookup, Request, Response, Show, Span, Wait, Watch};
+use bgledger_store::Ledger;
+use bgledger_store::platform::monotonic_ms;
+use pyo3::prelude::*;
+
+/// How long a signal may go unheard.
+const SLICE: Span = Span::clamped(100);
+
+/// One Request that waits as JSON text, one Response as JSON text. Others are answered at once.
+pub(crate) fn answer(py: Python<'_>, ledger: &Ledger, text: &str) -> PyResult<String> {
+    let Envelope { id, now, request } = Envelope::parse(text);
+    let result = match request {
+        Ok(Request::Wait(given)) if now.is_none() => wait(py, ledger, given)?.map(Response::Wait),
+        Ok(Request::Watch(given)) if now.is_none() => watch(py, ledger, given)?.map(Response::Watch),
+        _ => return Ok(py.detach(|| ledger.answer(text))),
+    };
+    let applied = Applied { id: id.as_ref(), result: result.as_ref() };
+    serde_json::to_string(&applied).map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))
+}
+
+/// Blocks until tasks end. What a lookup names is settled once.
+fn wait(py: Python<'_>, ledger: &Ledger, mut given: Wait) -> PyResult<Result<<Wait as Call>::Reply, Error>> {
+    let settled = py.detach(|| {
+        let named = given.lookups.iter().map(|lookup| ledger.call(Show { lookup: lookup.clone() }));
+        named.map(|shown| Ok(Lookup::Number(shown?.task.task.number))).collect::<Result<Vec<_>, Error>>()
+    });
+    match settled {
+        Ok(settled) => given.lookups = settled,
+        Err(error) => return Ok(Err(error)),
+    }
+    let began = monotonic_ms();
+    loop {
+        let (timeout, is_last) = slice(began, given.timeout);
+        let answered = py.detach(|| ledger.call(Wait { timeout: Some(timeout), ..given.clone() }));
+        match answered {
+            Err(Error::WaitTimedOut { .. }) if !is_last => py.check_signals()?,
+            Err(Error::WaitTimedOut { pending, awaited, .. }) => {
+                let waited_ms = u64::try_from(monotonic_ms().saturating_sub(began)).unwrap_or_default();
+                return Ok(Err(Error::WaitTimedOut { pending, awaited, waited_ms }));
+            }
+            answered => return Ok(answered),
+        }
+    }
+}
+
+/// Answers with events after a cursor, which is settled once.
+fn watch(py: Python<'_>, ledger: &Ledger, mut given: Watch) -> PyResult<Result<<Watch as Call>::Reply, Error>> {
+    let (began, whole) = (monotonic_ms(), given.timeout.unwrap_or(Span::ZERO));
+    given.timeout = None;
+    loop {
+        let answered = py.detach(|| ledger.call(given.clone()));
+        let (timeout, _) = slice(began, Some(whole));
+        match &answered {
+            Ok(events) if events.events.is_empty() && timeout > Span::ZERO => {
+                given.after = Some(events.next);
+                given.timeout = Some(timeout);
+                py.check_signals()?;
+            }
+            Ok(_) | Err(_) => return Ok(answered),
+        }
+    }
+}
+
+/// How long to wait next, and whether that is all that is left.
+fn slice(began: i64, whole: Option<Span>) -> (Span, bool) {
+    let Some(whole) = whole else { return (SLICE, false) };
+    let left = Span::clamped(whole.ms().saturating_sub(monotonic_ms().saturating_sub(began)));
+    (left.min(SLICE), left <= SLICE)
+}
