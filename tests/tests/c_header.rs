@@ -1,0 +1,195 @@
+//! `bgledger.h` is made from the exported functions and the core's own enums, and is what it was made from.
+//!
+//! `BGLEDGER_BLESS=1 cargo test -p bgledger-tests --test c_header` writes it anew.
+
+use bgledger_core::{ErrorCode, Status};
+use bgledger_tests::binary::workspace;
+use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, Language, RenameRule, Style};
+use std::collections::BTreeSet;
+use std::fs;
+
+const HEADER: &str = "ledger-ffi/include/bgledger.h";
+const BLESS: &str = "BGLEDGER_BLESS=1 cargo test -p bgledger-tests --test c_header";
+/// The files that the header is made from, in its order.
+const SOURCES: [&str; 10] = [
+    "ledger-core/src/word.rs",
+    "ledger-core/src/error/code.rs",
+    "ledger-ffi/src/code.rs",
+    "ledger-ffi/src/ledger.rs",
+    "ledger-ffi/src/option.rs",
+    "ledger-ffi/src/record.rs",
+    "ledger-ffi/src/read.rs",
+    "ledger-ffi/src/task.rs",
+    "ledger-ffi/src/event.rs",
+    "ledger-ffi/src/subscription.rs",
+];
+/// What a type is called in C.
+const NAMES: [(&str, &str); 23] = [
+    ("Status", "bgl_status"),
+    ("ErrorCode", "bgl_error"),
+    ("Misuse", "bgl_misuse"),
+    ("Class", "bgl_class"),
+    ("CancelAnswer", "bgl_cancel_answer"),
+    ("Ledger", "bgl_ledger"),
+    ("OpenOptions", "bgl_open_options"),
+    ("CreateOptions", "bgl_create_options"),
+    ("StartOptions", "bgl_start_options"),
+    ("ProgressOptions", "bgl_progress_options"),
+    ("HeartbeatOptions", "bgl_heartbeat_options"),
+    ("FinishOptions", "bgl_finish_options"),
+    ("SettleOptions", "bgl_settle_options"),
+    ("CancelOptions", "bgl_cancel_options"),
+    ("ListOptions", "bgl_list_options"),
+    ("WaitOptions", "bgl_wait_options"),
+    ("WatchOptions", "bgl_watch_options"),
+    ("Task", "bgl_task"),
+    ("Tasks", "bgl_tasks"),
+    ("Event", "bgl_event"),
+    ("Events", "bgl_events"),
+    ("Subscription", "bgl_subscription"),
+    ("CancelCallback", "bgl_cancel_callback"),
+];
+const INTRODUCTION: &str = r#"/*
+ * bgledger: a durable ledger of background tasks. Link with -lbgledger (pkg-config bgledger).
+ *
+ * Calls answer with BGL_OK or with a code: one of bgl_error, or of bgl_misuse for mistakes of the calling program.
+ * bgl_errmsg() says it in words, bgl_error_class() what to do about it. Outputs come last and are written only if the
+ * call answered BGL_OK. Strings are UTF-8 and end with a NUL, except in bgl_call(), which takes a length.
+ *
+ * Every function may be called by any thread at any time. A struct of options begins with its size: set all of it to
+ * zero, then `size` to its sizeof, then what is wanted; a pointer to options may be NULL where that makes sense.
+ *
+ * The numbers of codes and statuses, and the members of structs, never change; structs grow at their end.
+ * The enums are lists of constants: calls take and return them as integers.
+ *
+ * Generated from ledger-ffi/src; do not edit.
+ */"#;
+
+fn config() -> Config {
+    let names = NAMES.iter().map(|(rust, c)| ((*rust).to_owned(), (*c).to_owned())).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    Config {
+        language: Language::C,
+        cpp_compat: true,
+        header: Some(INTRODUCTION.into()),
+        include_guard: Some("BGLEDGER_H".into()),
+        no_includes: true,
+        sys_includes: ["stddef.h", "stdint.h"].map(String::from).into(),
+        after_includes: Some(format!(
+            "\n/** The version of this header. */\n#define BGL_VERSION \"{version}\"\n\n\
+             /** What functions that return an int64_t answer where there is nothing. */\n#define BGL_ABSENT INT64_MIN"
+        )),
+        usize_is_size_t: true,
+        style: Style::Both,
+        documentation_style: DocumentationStyle::Doxy,
+        line_length: 110,
+        enumeration: EnumConfig { rename_variants: RenameRule::QualifiedScreamingSnakeCase, ..EnumConfig::default() },
+        export: ExportConfig {
+            include: ["Status", "ErrorCode", "Misuse", "Class", "CancelAnswer"].map(String::from).into(),
+            rename: names,
+            ..ExportConfig::default()
+        },
+        ..Config::default()
+    }
+}
+
+fn generated() -> String {
+    let sources = SOURCES.iter().map(|source| workspace().join(source));
+    let builder = sources.fold(Builder::new().with_config(config()), |builder, source| builder.with_src(source));
+    let mut text = Vec::new();
+    builder.generate().expect("cbindgen reads the sources").write(&mut text);
+    without_lists(&String::from_utf8(text).expect("UTF-8"))
+}
+
+/// The lists of all values, which are for Rust, with their comments.
+fn without_lists(header: &str) -> String {
+    let is_list = |part: &str| part.lines().any(|line| line.starts_with("#define ") && line.contains(" {"));
+    let parts = header.split("\n\n").filter(|part| !part.trim().is_empty() && !is_list(part));
+    parts.map(str::trim_end).map(|part| part.trim_start_matches('\n')).collect::<Vec<_>>().join("\n\n") + "\n"
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(workspace().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every exported function, as the sources declare it.
+fn exported() -> BTreeSet<String> {
+    let sources: String = SOURCES.iter().map(|source| read(source)).collect();
+    let declared = sources.split("extern \"C\" fn bgl_").skip(1);
+    let names: BTreeSet<String> =
+        declared.map(|rest| format!("bgl_{}", rest.split('(').next().unwrap_or_default())).collect();
+    assert_eq!(names.len(), sources.matches("#[unsafe(no_mangle)]").count());
+    names
+}
+
+#[test]
+fn the_header_takes_no_name_that_is_not_ours() {
+    let header = read(HEADER);
+    let defined = header.lines().filter_map(|line| line.trim_start().strip_prefix("#define "));
+    let foreign: Vec<&str> =
+        defined.filter(|name| !name.starts_with("BGL_") && !name.starts_with("BGLEDGER_")).collect();
+    assert!(foreign.is_empty(), "{foreign:?}");
+}
+
+#[test]
+fn the_header_is_what_the_sources_say() {
+    let (fresh, path) = (generated(), workspace().join(HEADER));
+    if std::env::var_os("BGLEDGER_BLESS").is_some() {
+        fs::write(path, fresh).expect("the header is written");
+        return;
+    }
+    let recorded = read(HEADER);
+    let place = recorded.lines().zip(fresh.lines()).position(|(one, other)| one != other);
+    assert!(recorded == fresh, "{HEADER} is not what the sources say (line {place:?}); write it anew: {BLESS}");
+}
+
+#[test]
+fn every_exported_function_stands_in_the_header_and_is_described() {
+    let header = read(HEADER);
+    for name in exported() {
+        let declaration = format!("{name}(");
+        let line = header.lines().position(|line| line.contains(&declaration) && !line.trim().starts_with('*'));
+        let line = line.unwrap_or_else(|| panic!("{name} is not in the header"));
+        let before: Vec<&str> = header.lines().take(line).collect();
+        assert_eq!(before.last().map(|line| line.trim()), Some("*/"), "{name} has no comment");
+        let start = before.iter().rposition(|line| line.trim_start().starts_with("/**")).expect("a comment");
+        let comment = before[start..].join(" ");
+        assert!(comment.to_lowercase().contains("thread"), "{name}: who may call it at once?\n{comment}");
+    }
+}
+
+#[test]
+fn no_exported_function_lets_a_panic_out() {
+    for source in SOURCES.iter().filter(|source| source.starts_with("ledger-ffi")) {
+        let text = read(source);
+        for function in text.split("#[unsafe(no_mangle)]").skip(1) {
+            let body = function.split("\n}\n").next().unwrap_or_default();
+            let name = body.split('(').next().unwrap_or_default();
+            // Constants cannot panic; `text` and `integer` are the bodies that the accessors share.
+            let is_constant = body.contains("VERSION");
+            let is_guarded = ["exported!(", "    text(", "integer("].iter().any(|word| body.contains(word));
+            assert!(is_constant || is_guarded, "{source}: {name}");
+        }
+    }
+}
+
+#[test]
+fn statuses_and_errors_have_the_numbers_of_the_core() {
+    let header = read(HEADER);
+    let has = |constant: &str, number: u32| header.contains(&format!("{constant} = {number},"));
+    for status in Status::ALL {
+        let constant = format!("BGL_STATUS_{}", status.as_str().to_uppercase());
+        assert!(has(&constant, status as u32), "{constant}");
+    }
+    for code in ErrorCode::ALL {
+        let constant = format!("BGL_ERROR_{}", code.as_str().to_uppercase());
+        assert!(has(&constant, code as u32), "{constant}");
+    }
+}
+
+#[test]
+fn the_soname_carries_the_abi_version() {
+    let header = read(HEADER);
+    let define = header.lines().find_map(|line| line.strip_prefix("#define BGL_ABI_VERSION ")).expect("a version");
+    assert!(read("ledger-ffi/build.rs").contains(&format!("libbgledger.so.{define}\"")), "{define}");
+}

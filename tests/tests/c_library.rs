@@ -1,0 +1,63 @@
+//! The C library through real C and C++ programs: typed calls, misuse, threads, forks, callbacks.
+
+use bgledger_tests::native::{Linked, Program, run};
+use std::process::Command;
+
+/// "Possibly lost" is what a hash map that lives as long as the program looks like from outside.
+const VALGRIND: [&str; 6] = [
+    "valgrind",
+    "--quiet",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=9",
+];
+const SANITIZED: [&str; 3] = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
+
+/// A program that is given a folder of its own and says that it is done.
+fn passes(mut command: Command) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = run(command.arg(folder.path()));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "done\n");
+}
+
+/// As it is, with either library; under valgrind; and with the sanitizers.
+fn passes_everywhere(source: &str) {
+    // Only the library of a debug build has a fault that can be ordered.
+    let flags: &[&str] = if cfg!(debug_assertions) { &["-DPANICS_ON_ORDER"] } else { &[] };
+    passes(Program::new(source, Linked::Static, flags).command());
+    let plain = Program::new(source, Linked::Shared, flags);
+    passes(plain.command());
+    passes(plain.under(&VALGRIND));
+    passes(Program::new(source, Linked::Shared, &[flags, &SANITIZED].concat()).command());
+}
+
+#[test]
+fn a_task_lives_through_the_typed_calls() {
+    passes_everywhere("calls.c");
+}
+
+#[test]
+fn a_cancel_calls_back() {
+    passes_everywhere("callback.c");
+}
+
+#[test]
+fn every_misuse_is_answered_with_a_code() {
+    passes_everywhere("misuse.c");
+}
+
+#[test]
+fn sixteen_threads_share_a_handle() {
+    passes_everywhere("threads.c");
+}
+
+#[test]
+fn both_sides_of_a_fork_go_on() {
+    passes(Program::new("forks.c", Linked::Static, &[]).command());
+    let plain = Program::new("forks.c", Linked::Shared, &[]);
+    passes(plain.command());
+    // What the parent's other threads had in hand is lost in every forked child. And no AddressSanitizer: a child
+    // inherits the locks of its allocator as other threads left them, and waits for ever.
+    passes(plain.under(&["valgrind", "--quiet", "--error-exitcode=9"]));
+}

@@ -1,0 +1,89 @@
+//! The Python package as its users get it: installed from the wheel into fresh environments, tested and type-checked.
+
+use bgledger_tests::binary::{bgledger, workspace};
+use bgledger_tests::wheel::{installed, library, must, python, pythons, tool, wheel};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Command;
+
+fn package() -> PathBuf {
+    workspace().join("ledger-py")
+}
+
+#[test]
+fn the_package_works_on_every_cpython_of_this_machine() {
+    let pythons = pythons();
+    assert!(!pythons.is_empty(), "there is no CPython from 3.10 to 3.13");
+    for each in &pythons {
+        let mut pytest = Command::new(installed(each));
+        pytest
+            .args(["-m", "pytest"])
+            .current_dir(workspace().join("tests/python"))
+            .env("PYTHONPATH", library())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("BGLEDGER_BIN", bgledger());
+        let said = must(&mut pytest, &format!("pytest on CPython {}", each.version));
+        let last = said.lines().rfind(|line| line.contains("passed")).unwrap_or_default();
+        println!("CPython {}: {last}", each.version);
+        assert!(!said.contains("skipped") && !said.contains("warning"), "{said}");
+    }
+}
+
+#[test]
+fn the_types_hold_for_mypy() {
+    let mut mypy = Command::new(tool("mypy"));
+    mypy.args(["--strict", "--no-incremental", "--python-executable"]).arg(python()).args(["-p", "bgledger"]);
+    must(mypy.current_dir(tool("python").parent().expect("a folder")), "mypy on the package");
+    let mut mypy = Command::new(tool("mypy"));
+    mypy.args(["--strict", "--no-incremental", "--python-executable"]).arg(python()).arg(".");
+    must(mypy.current_dir(package().join("examples")), "mypy on the examples");
+    let mut mypy = Command::new(tool("mypy"));
+    mypy.args(["--strict", "--no-incremental", "."]).env("MYPYPATH", package().join("python"));
+    must(mypy.current_dir(workspace().join("tests/python")), "mypy on the tests");
+}
+
+#[test]
+fn the_types_hold_for_pyright() {
+    for folder in ["python/bgledger", "examples"] {
+        let mut pyright = Command::new(tool("pyright"));
+        pyright.arg("--pythonpath").arg(python()).arg(folder);
+        let said = must(pyright.current_dir(package()), "pyright");
+        assert!(said.contains("0 errors"), "{said}");
+    }
+}
+
+#[test]
+fn the_stub_of_the_extension_is_true() {
+    let root = must(
+        Command::new(python())
+            .args(["-c", "import bgledger, os; print(os.path.dirname(os.path.dirname(bgledger.__file__)))"]),
+        "python",
+    );
+    let mut stubtest = Command::new(tool("stubtest"));
+    let allowed = workspace().join("tests/python/stubtest.allow");
+    stubtest.arg("bgledger").arg("--allowlist").arg(allowed);
+    stubtest.env("PYTHONPATH", root.trim()).env("MYPYPATH", root.trim());
+    must(stubtest.current_dir(tool("python").parent().expect("a folder")), "stubtest");
+}
+
+#[test]
+fn the_wheel_has_what_a_user_needs_and_nothing_else() {
+    let name = wheel().file_name().expect("a name").to_string_lossy().into_owned();
+    assert!(name.starts_with(concat!("bgledger-", env!("CARGO_PKG_VERSION"), "-cp310-abi3-")), "{name}");
+    let listing = must(Command::new(tool("python")).args(["-m", "zipfile", "-l"]).arg(wheel()), "zipfile");
+    let files: BTreeSet<&str> = listing.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    for needed in ["bgledger/_core.abi3.so", "bgledger/py.typed", "bgledger/_core.pyi", "bgledger/aio.py"] {
+        assert!(files.contains(needed), "{needed} is not in {files:?}");
+    }
+    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        assert!(files.iter().any(|file| file.ends_with(licence)), "{licence} is not in {files:?}");
+    }
+    assert!(files.iter().all(|file| file.starts_with("bgledger/") || file.starts_with("bgledger-")), "{files:?}");
+    assert!(files.iter().all(|file| !file.contains("__pycache__") && !file.contains("test")), "{files:?}");
+    let metadata = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); \
+        print(z.read(next(n for n in z.namelist() if n.endswith('/METADATA'))).decode())";
+    let metadata = must(Command::new(tool("python")).args(["-c", metadata]).arg(wheel()), "metadata");
+    for line in ["Requires-Python: >=3.10", "License-Expression: MIT OR Apache-2.0", "ledger.task("] {
+        assert!(metadata.contains(line), "{line} is not in {metadata}");
+    }
+}

@@ -1,0 +1,221 @@
+//! The story: a Python agent records tasks through bgledger and reads the same file with the standard `sqlite3` module.
+//! When that second SQLite closes the file, the kernel drops every POSIX lock that this process holds on it. The next
+//! process that closes the ledger believes to be the last, deletes the `-wal`, and the agent goes on writing to a file
+//! without a name: acknowledged records vanish with it. Here the lock is dropped by a plain open-and-close.
+
+use bgledger_core::{Create, Envelope, Error, Finish, List, Lookup, Request, Start, Status, Verify};
+use bgledger_store::{Ledger, OpenOptions};
+use bgledger_tests::holder::Holder;
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+fn ledger(path: &Path) -> Ledger {
+    Ledger::open(path, OpenOptions::default()).expect("the ledger opens")
+}
+
+fn record(ledger: &Ledger, label: &str) -> u64 {
+    let created = ledger.call(Create { label: label.into(), ..Create::default() }).expect("an acknowledged creation");
+    created.task.task.number.0
+}
+
+/// What a process that has nothing to do with ours sees.
+fn labels_seen_by_sqlite(path: &Path) -> Vec<String> {
+    let output = Command::new("sqlite3")
+        .args(["-readonly", "-noheader"])
+        .arg(path)
+        .arg("SELECT label FROM task ORDER BY number")
+        .output()
+        .expect("sqlite3 is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text").lines().map(Into::into).collect()
+}
+
+fn drop_locks_and_let_another_process_close(path: &Path) {
+    drop(File::open(path).expect("the ledger's file"));
+    let closed =
+        Command::new("sqlite3").arg(path).arg("SELECT count(*) FROM task").output().expect("sqlite3 is installed");
+    assert!(closed.status.success(), "{}", String::from_utf8_lossy(&closed.stderr));
+}
+
+#[test]
+fn a_second_sqlite_that_closes_the_file_takes_nothing_away() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    let mut expected = Vec::new();
+    for round in 0..5 {
+        for part in 0..3 {
+            let label = format!("round {round}, part {part}");
+            record(&ledger, &label);
+            expected.push(label);
+        }
+        drop_locks_and_let_another_process_close(&path);
+        assert!(!folder.path().join("ledger.db-wal").exists(), "the other process deleted the WAL: that is the trap");
+    }
+    record(&ledger, "after");
+    expected.push("after".into());
+    assert_eq!(labels_seen_by_sqlite(&path), expected, "while the handle is open");
+    assert!(ledger.call(Verify {}).expect("a verification").ok);
+    drop(ledger);
+    assert_eq!(labels_seen_by_sqlite(&path), expected, "after the handle is closed");
+}
+
+#[test]
+fn what_was_acknowledged_into_a_deleted_wal_is_brought_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    let first = record(&ledger, "first");
+    ledger.call(start(first)).expect("a start");
+    record(&ledger, "second");
+    // Nothing was checkpointed: everything is in the WAL alone.
+    for sidecar in ["ledger.db-wal", "ledger.db-shm"] {
+        fs::remove_file(folder.path().join(sidecar)).expect("a sidecar to delete");
+    }
+    assert_eq!(labels_seen_by_sqlite(&path), Vec::<String>::new(), "without its WAL the file is an empty ledger");
+    let third = record(&ledger, "third");
+    assert_eq!(labels_seen_by_sqlite(&path), ["first", "second", "third"]);
+    ledger.call(finish(first)).expect("the first task goes on where it was");
+    assert_eq!(third, 3, "numbers go on as if nothing had happened");
+    let report = ledger.call(Verify {}).expect("a verification");
+    assert!(report.ok, "{:?}", report.problems);
+}
+
+#[test]
+fn a_reading_handle_notices_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    record(&ledger, "first");
+    let listed = |ledger: &Ledger| ledger.call(List::default()).expect("a list").tasks.len();
+    assert_eq!(listed(&ledger), 1);
+    for sidecar in ["ledger.db-wal", "ledger.db-shm"] {
+        fs::remove_file(folder.path().join(sidecar)).expect("a sidecar to delete");
+    }
+    assert_eq!(listed(&ledger), 1, "what this process acknowledged is read back from the file");
+    assert_eq!(labels_seen_by_sqlite(&path), ["first"]);
+}
+
+#[test]
+fn a_ledger_that_was_moved_away_is_written_again_in_its_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    record(&ledger, "first");
+    let moved = folder.path().join("moved.db");
+    fs::rename(&path, &moved).expect("a move");
+    record(&ledger, "second");
+    assert_eq!(labels_seen_by_sqlite(&path), ["first", "second"]);
+}
+
+#[test]
+fn several_handles_of_one_process_recover_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let (one, other) = (ledger(&path), ledger(&path));
+    record(&one, "by one");
+    record(&other, "by the other");
+    drop_locks_and_let_another_process_close(&path);
+    record(&other, "by the other again");
+    record(&one, "by one again");
+    assert_eq!(labels_seen_by_sqlite(&path), ["by one", "by the other", "by the other again", "by one again"]);
+}
+
+fn request(line: &str) -> Request {
+    Envelope::parse(line).request.expect("a request")
+}
+
+fn lose_the_wal(folder: &Path) {
+    for sidecar in ["ledger.db-wal", "ledger.db-shm"] {
+        fs::remove_file(folder.join(sidecar)).expect("a sidecar to delete");
+    }
+}
+
+/// Somebody else holds the lock at that very moment: the call fails, what was acknowledged before it does not.
+#[test]
+fn what_cannot_be_brought_back_now_is_brought_back_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let options = OpenOptions { busy_timeout: Duration::from_millis(200), ..OpenOptions::default() };
+    let ledger = Ledger::open(&path, options).expect("the ledger opens");
+    record(&ledger, "acknowledged");
+    lose_the_wal(folder.path());
+    let outside = Holder::of(&path);
+    let told = ledger.call(Create { label: "refused".into(), ..Create::default() });
+    assert!(matches!(told, Err(Error::Unknown { .. })), "{told:?}");
+    let read = ledger.call(List::default());
+    assert!(matches!(read, Err(Error::Unknown { .. })), "no reader is told that it never was: {read:?}");
+    drop(outside);
+    record(&ledger, "later");
+    assert_eq!(labels_seen_by_sqlite(&path), ["acknowledged", "later"]);
+}
+
+/// What was refused is not carried out when the way is free again.
+#[test]
+fn a_call_that_returned_an_error_is_not_carried_out_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    record(&ledger, "first");
+    let aside = folder.path().join("aside.db");
+    fs::rename(&path, &aside).expect("a move");
+    fs::write(&path, "this is no database at all\n".repeat(300)).expect("something in its place");
+    let refused = ledger.call(Create { label: "ghost".into(), ..Create::default() });
+    assert!(matches!(refused, Err(Error::NotALedger { .. } | Error::Unknown { .. })), "{refused:?}");
+    fs::rename(&aside, &path).expect("a move back");
+    record(&ledger, "second");
+    assert_eq!(labels_seen_by_sqlite(&path), ["first", "second"]);
+}
+
+/// Policy and the answers to notices are acknowledged as well.
+#[test]
+fn policy_and_answers_to_notices_are_brought_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    ledger.request(request(r#"{"create": {"label": "told", "finish": {"status": "succeeded"}}}"#)).expect("recorded");
+    ledger.request(request(r#"{"config": {"set": {"notify.cli": "state_changes"}}}"#)).expect("set");
+    ledger.request(request(r#"{"config": {"set": {"audit.queued": "2h"}}}"#)).expect("set");
+    ledger.request(request(r#"{"config": {"set": {"audit.queued": null}}}"#)).expect("unset");
+    ledger.request(request(r#"{"notices_dismiss": {"notices": [3]}}"#)).expect("dismissed");
+    lose_the_wal(folder.path());
+    record(&ledger, "later");
+    let shown =
+        ledger.call(bgledger_core::Show { lookup: Lookup::Number(bgledger_core::TaskNumber(1)) }).expect("shown");
+    assert_eq!(shown.task.delivery, bgledger_core::Delivery::Dismissed);
+    let policy = ledger.call(bgledger_core::Config::default()).expect("the policy").config;
+    assert_eq!((policy["notify.cli"].origin, policy["audit.queued"].origin), ("ledger", "default"));
+    assert!(ledger.call(Verify {}).expect("a verification").ok);
+}
+
+fn start(number: u64) -> Start {
+    Start {
+        lookup: Lookup::Number(bgledger_core::TaskNumber(number)),
+        executor: None,
+        lease: None,
+        started_at: None,
+        fill: bgledger_core::Fill::default(),
+    }
+}
+
+fn finish(number: u64) -> Finish {
+    Finish {
+        lookup: Lookup::Number(bgledger_core::TaskNumber(number)),
+        attempt: Some(1),
+        nonce: None,
+        status: Status::Succeeded,
+        outcome: None,
+        reason: None,
+        error: None,
+        summary: None,
+        result: None,
+        exit_code: None,
+        signal: None,
+        output: None,
+        artifacts: std::collections::BTreeMap::new(),
+        usage: None,
+        ended_at: None,
+    }
+}

@@ -1,0 +1,8 @@
+//! What went wrong in other ledgers, told again: each story must end well here.
+
+mod a_run_leaves_one_truth;
+mod cancel_tells_the_truth;
+mod failed_writes_leave_one_truth;
+mod healthy_systems_audit_clean;
+mod live_work_is_left_alone;
+mod what_survives_is_stopped;
