@@ -1,12 +1,34 @@
-//! Calls that wait, in slices: between them the interpreter hears signals, so that Ctrl-C ends a wait.
+//! Calls that wait: when a signal comes the interpreter hears it, so that Ctrl-C ends a wait.
 
 use bgledger_core::{Applied, Call, Envelope, Error, Lookup, Request, Response, Show, Span, Wait, Watch};
 use bgledger_store::Ledger;
 use bgledger_store::platform::monotonic_ms;
 use pyo3::prelude::*;
+use std::cell::RefCell;
 
-/// How long a signal may go unheard.
-const SLICE: Span = Span::clamped(100);
+/// How long a signal may go unheard that came the very moment before the wait began.
+const SLICE: Span = Span::clamped(500);
+
+/// Carries out a request that waits. A signal ends it with what the interpreter makes of it.
+fn listening<C: Call>(py: Python<'_>, ledger: &Ledger, call: C) -> PyResult<Result<C::Reply, Error>> {
+    let request = call.into_request();
+    let (answered, raised) = py.detach(|| {
+        let raised = RefCell::new(None);
+        let goes_on = || match Python::attach(|py| py.check_signals()) {
+            Ok(()) => true,
+            Err(error) => {
+                *raised.borrow_mut() = Some(error);
+                false
+            }
+        };
+        let answered = ledger.request_while(request, &goes_on);
+        (answered, raised.into_inner())
+    });
+    match raised {
+        Some(error) => Err(error),
+        None => Ok(answered.and_then(|response| C::reply(response).ok_or_else(|| Error::internal("another reply")))),
+    }
+}
 
 /// One Request that waits as JSON text, one Response as JSON text. Others are answered at once.
 pub(crate) fn answer(py: Python<'_>, ledger: &Ledger, text: &str) -> PyResult<String> {
@@ -33,7 +55,7 @@ fn wait(py: Python<'_>, ledger: &Ledger, mut given: Wait) -> PyResult<Result<<Wa
     let began = monotonic_ms();
     loop {
         let (timeout, is_last) = slice(began, given.timeout);
-        let answered = py.detach(|| ledger.call(Wait { timeout: Some(timeout), ..given.clone() }));
+        let answered = listening(py, ledger, Wait { timeout: Some(timeout), ..given.clone() })?;
         match answered {
             Err(Error::WaitTimedOut { .. }) if !is_last => py.check_signals()?,
             Err(Error::WaitTimedOut { pending, awaited, .. }) => {
@@ -50,7 +72,7 @@ fn watch(py: Python<'_>, ledger: &Ledger, mut given: Watch) -> PyResult<Result<<
     let (began, whole) = (monotonic_ms(), given.timeout.unwrap_or(Span::ZERO));
     given.timeout = None;
     loop {
-        let answered = py.detach(|| ledger.call(given.clone()));
+        let answered = listening(py, ledger, given.clone())?;
         let (timeout, _) = slice(began, Some(whole));
         match &answered {
             Ok(events) if events.events.is_empty() && timeout > Span::ZERO => {

@@ -8,12 +8,12 @@ use crate::batch::{Batch, in_immediate, in_transaction, transact};
 use crate::caller::{Caller, Written};
 use crate::connection::{self, Conn, Place};
 use crate::fork;
-use crate::platform::{self, FileSystem};
+use crate::platform::{self, Bell, FileSystem};
 use crate::queue::{Job, Lead, Queue, Turn};
 use crate::salvage::{self, Wreck};
 use crate::sqlite::{self, Failure, Phase};
 use crate::sweep;
-use crate::turnstile::{self, Deadline, Turnstile};
+use crate::turnstile::{self, Deadline, Turnstile, beside};
 use crate::world::World;
 use crate::write;
 use bgledger_core::config::Durability;
@@ -24,7 +24,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 /// Pages in the WAL above which a writer checkpoints after its turn.
@@ -49,6 +49,8 @@ pub(crate) struct Engine {
     queue: Queue,
     /// Whether something is to be brought back; see [`Writing::owed`].
     owes: AtomicBool,
+    /// Struck after each commit. `None`: not opened yet, or out of reach.
+    bell: OnceLock<Option<Bell>>,
     /// The newest event that this process has acknowledged.
     acknowledged: AtomicU64,
     /// When this process looks next whether a sweep is due, on the monotonic clock.
@@ -99,6 +101,7 @@ impl Engine {
             writing: Mutex::new(Writing::default()),
             queue: Queue::default(),
             owes: AtomicBool::new(false),
+            bell: OnceLock::new(),
             acknowledged: AtomicU64::new(0),
             next_sweep_ms: AtomicI64::new(0),
         });
@@ -237,6 +240,7 @@ impl Engine {
         }
         drop(turn);
         lead.announce();
+        self.strike();
         if writer.conn.wal_pages() > CHECKPOINT_PAGES {
             writer.conn.checkpoint();
         }
@@ -289,6 +293,26 @@ impl Engine {
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
         let _ = writer.conn.sync(false);
         let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, caller, &at));
+        self.strike();
+    }
+
+    // ---- waking ---------------------------------------------------------------------------------------------
+
+    /// The bell of this ledger, if it can be heard from here.
+    pub(crate) fn bell(&self) -> Option<&Bell> {
+        let open = || match platform::file_system(&self.path) {
+            FileSystem::Local => Bell::open(&beside(&self.path, "-bell"), &self.path),
+            // Its machines share no memory.
+            FileSystem::Network(_) => None,
+        };
+        self.bell.get_or_init(open).as_ref()
+    }
+
+    /// Wakes whoever waits for news of this ledger, in any process.
+    pub(crate) fn strike(&self) {
+        if let Some(bell) = self.bell() {
+            bell.strike();
+        }
     }
 
     // ---- files that were replaced ---------------------------------------------------------------------------
@@ -337,6 +361,7 @@ impl Engine {
             self.owes.store(false, Ordering::Release);
         }
         drop(turn);
+        self.strike();
         Ok(())
     }
 

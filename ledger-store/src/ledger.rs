@@ -8,7 +8,7 @@ use crate::fork;
 use crate::location;
 use crate::read;
 use crate::sweep;
-use crate::wait;
+use crate::wait::{self, GoesOn};
 use crate::world::World;
 use bgledger_core::config::Durability;
 use bgledger_core::{
@@ -102,15 +102,31 @@ impl Ledger {
     /// Carries out any request.
     pub fn request(&self, request: Request) -> Result<Response, Error> {
         match self.shared.options.test_clock {
-            false => self.carry_out(request, World::Real),
+            false => self.carry_out(request, World::Real, &|| true),
             true => Err(Error::InvalidRequest { problem: "a test clock needs a `now` in each request".into() }),
         }
+    }
+
+    /// The same for a request that waits, as long as `goes_on` says so: when it does not, the wait ends as if its time
+    /// were over. It is asked whenever something was recorded, after a signal, after [`Ledger::rouse`], and every few
+    /// seconds.
+    pub fn request_while(&self, request: Request, goes_on: &dyn Fn() -> bool) -> Result<Response, Error> {
+        match self.shared.options.test_clock {
+            false => self.carry_out(request, World::Real, goes_on),
+            true => self.request(request),
+        }
+    }
+
+    /// Has every waiting call on this ledger, in every process, look whether it should go on.
+    pub fn rouse(&self) {
+        let _held = fork::hold();
+        self.engine().strike();
     }
 
     /// The same at a time of the test clock.
     pub fn request_at(&self, request: Request, now: Millis) -> Result<Response, Error> {
         match self.shared.options.test_clock {
-            true => self.carry_out(request, World::Scripted(now)),
+            true => self.carry_out(request, World::Scripted(now), &|| true),
             false => {
                 Err(Error::NotAvailable { what: "`now`".into(), why: "only a test clock is told the time".into() })
             }
@@ -131,7 +147,7 @@ impl Ledger {
         })
     }
 
-    fn carry_out(&self, request: Request, world: World) -> Result<Response, Error> {
+    fn carry_out(&self, request: Request, world: World, goes_on: GoesOn<'_>) -> Result<Response, Error> {
         request.check()?;
         let options = &self.shared.options;
         let caller = Caller {
@@ -153,7 +169,7 @@ impl Ledger {
         if let Request::Doctor(_) = request {
             return self.doctor(engine).map(Response::Doctor);
         }
-        look(engine, &request, &caller, patience)
+        look(engine, &request, &caller, patience, goes_on)
     }
 
     fn doctor(&self, engine: &Engine) -> Result<bgledger_core::DoctorReport, Error> {
@@ -184,10 +200,16 @@ fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration)
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "these two do more than one read")]
-fn look(engine: &Engine, request: &Request, caller: &Caller, patience: Duration) -> Result<Response, Error> {
+fn look(
+    engine: &Engine,
+    request: &Request,
+    caller: &Caller,
+    patience: Duration,
+    goes_on: GoesOn<'_>,
+) -> Result<Response, Error> {
     match request {
-        Request::Wait(wait) => wait::wait(engine, wait, caller, patience).map(Response::Wait),
-        Request::Watch(watch) => wait::watch(engine, watch, caller, patience).map(Response::Watch),
+        Request::Wait(wait) => wait::wait(engine, wait, caller, patience, goes_on).map(Response::Wait),
+        Request::Watch(watch) => wait::watch(engine, watch, caller, patience, goes_on).map(Response::Watch),
         request => engine.read(patience, |sql| read::execute(sql, request, caller)),
     }
 }

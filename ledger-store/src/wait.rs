@@ -1,11 +1,12 @@
 //! Waiting for tasks to end and for events to come, without holding a transaction meanwhile.
 //!
-//! Whatever ends a task or is told to a watcher appends an event, so the newest `seq` is asked for every [`INTERVAL`].
+//! Whoever waits sleeps until the bell of the ledger is struck after a commit, and then asks for the newest `seq`:
+//! whatever ends a task or is told to a watcher has appended an event.
 
 use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::find::{self, Purpose};
-use crate::platform;
+use crate::platform::{self, UNHEARD, UNSTRUCK};
 use crate::read;
 use crate::record;
 use crate::sqlite::Failure;
@@ -14,11 +15,17 @@ use rusqlite::Connection;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How often a waiting call looks whether anything happened.
-pub(crate) const INTERVAL: Duration = Duration::from_millis(20);
+/// How long to wait, besides by the time that a request gives: asked now and then, and whenever something happened.
+pub(crate) type GoesOn<'a> = &'a dyn Fn() -> bool;
 
 /// Blocks until every task of a request has ended, or any.
-pub(crate) fn wait(engine: &Engine, wait: &Wait, caller: &Caller, patience: Duration) -> Result<Tasks, Error> {
+pub(crate) fn wait(
+    engine: &Engine,
+    wait: &Wait,
+    caller: &Caller,
+    patience: Duration,
+    goes_on: GoesOn<'_>,
+) -> Result<Tasks, Error> {
     let states = |sql: &Connection| -> Result<Vec<TaskView>, Failure> {
         let at = caller.world.moment();
         let mut views = Vec::with_capacity(wait.lookups.len());
@@ -44,7 +51,7 @@ pub(crate) fn wait(engine: &Engine, wait: &Wait, caller: &Caller, patience: Dura
         }
         Ok(views)
     };
-    let (views, waited_ms) = until(engine, first, wait.timeout, patience, again, |views| is_over(views))?;
+    let (views, waited_ms) = until(engine, first, wait.timeout, patience, goes_on, again, |views| is_over(views))?;
     match is_over(&views) {
         true => Ok(Tasks { tasks: views }),
         false => {
@@ -56,40 +63,54 @@ pub(crate) fn wait(engine: &Engine, wait: &Wait, caller: &Caller, patience: Dura
 }
 
 /// Answers with events after a cursor; waits for the first one if there is none.
-pub(crate) fn watch(engine: &Engine, watch: &Watch, caller: &Caller, patience: Duration) -> Result<Events, Error> {
+pub(crate) fn watch(
+    engine: &Engine,
+    watch: &Watch,
+    caller: &Caller,
+    patience: Duration,
+    goes_on: GoesOn<'_>,
+) -> Result<Events, Error> {
     let first = engine.read(patience, |sql| read::events(sql, watch, watch.after, caller))?;
     let from = first.next;
     let again = |sql: &Connection| read::events(sql, watch, Some(from), caller);
     let timeout = watch.timeout.or(Some(Span::ZERO));
-    until(engine, first, timeout, patience, again, |events| !events.events.is_empty()).map(|(events, _)| events)
+    let enough = |events: &Events| !events.events.is_empty();
+    until(engine, first, timeout, patience, goes_on, again, enough).map(|(events, _)| events)
 }
 
-/// Reads again after each commit until it is enough or the time is over.
+/// Reads again after each commit until it is enough, or the time is over, or the caller does not go on.
 fn until<T>(
     engine: &Engine,
     first: T,
     timeout: Option<Span>,
     patience: Duration,
+    goes_on: GoesOn<'_>,
     reading: impl Fn(&Connection) -> Result<T, Failure>,
     enough: impl Fn(&T) -> bool,
 ) -> Result<(T, u64), Error> {
     let began = platform::monotonic_ms();
     let ends = timeout.map(|timeout| began.saturating_add(timeout.ms()));
+    if enough(&first) || ends.is_some_and(|ends| began >= ends) {
+        return Ok((first, 0));
+    }
+    let bell = engine.bell();
     let (mut latest, mut seen) = (first, None);
     loop {
-        let now = platform::monotonic_ms();
-        let waited = u64::try_from(now - began).unwrap_or(0);
-        if enough(&latest) || ends.is_some_and(|ends| now >= ends) {
-            return Ok((latest, waited));
-        }
-        let left = ends.map_or(INTERVAL, |ends| Duration::from_millis(u64::try_from(ends - now).unwrap_or(0)));
-        if seen.is_some() {
-            sleep(INTERVAL.min(left));
-        }
+        // Heard before the look, so that no stroke after it is slept over.
+        let heard = bell.map(platform::Bell::strokes);
         let newest = engine.read(patience, read::last_seq)?;
         if seen != Some(newest) {
             seen = Some(newest);
             latest = engine.read(patience, &reading)?;
+        }
+        let now = platform::monotonic_ms();
+        if enough(&latest) || ends.is_some_and(|ends| now >= ends) || !goes_on() {
+            return Ok((latest, u64::try_from(now - began).unwrap_or(0)));
+        }
+        let left = ends.map_or(Duration::MAX, |ends| Duration::from_millis(u64::try_from(ends - now).unwrap_or(0)));
+        match (bell, heard) {
+            (Some(bell), Some(heard)) => bell.listen(heard, left.min(UNSTRUCK)),
+            (_, _) => sleep(left.min(UNHEARD)),
         }
     }
 }

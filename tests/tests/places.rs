@@ -46,12 +46,12 @@ fn what_lies_beside_a_ledger_takes_its_mode() {
     let scratch = Scratch::new();
     let path = scratch.ledger();
     assert!(pipe::command(&path).args(["create", "--label", "first"]).status().expect("it runs").success());
-    for suffix in ["-queue", "-turn"] {
+    for suffix in ["-queue", "-turn", "-bell"] {
         fs::remove_file(path.with_file_name(format!("ledger.db{suffix}"))).expect("a lock file");
     }
     fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).expect("permissions");
     assert!(pipe::command(&path).args(["create", "--label", "second"]).status().expect("it runs").success());
-    for suffix in ["-queue", "-turn"] {
+    for suffix in ["-queue", "-turn", "-bell"] {
         assert_eq!(mode(&path.with_file_name(format!("ledger.db{suffix}"))), 0o660);
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here knows about tasks. Facts come from `/proc` on Linux and from plain system calls elsewhere;
 //! what cannot be told is `None` or `Unknown`, never a guess.
 
+mod bell;
 mod clock;
 mod files;
 mod filesystem;
@@ -12,6 +13,7 @@ mod host;
 mod place;
 mod process;
 
+pub use bell::{Bell, UNHEARD, UNSTRUCK};
 pub use clock::{monotonic_ms, random_bytes, wall_ms};
 pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};
 pub use filesystem::{FileSystem, file_system};
