@@ -1,6 +1,7 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
 use crate::platform::{self, FileIdentity, FileSystem};
+use crate::locks;
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};
@@ -106,6 +107,7 @@ fn draft_ledger(path: &Path, draft: &Path, network: bool) -> Result<(), Error> {
     if !created {
         return Err(Error::internal("two drafts of one name"));
     }
+    locks::own();
     let mut sql =
         Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(|error| explain(error.into()))?;
@@ -146,6 +148,7 @@ impl Conn {
         if rusqlite::version_number() < OLDEST_SQLITE {
             return Err(Error::internal(format!("SQLite {} is too old", rusqlite::version())));
         }
+        locks::own();
         let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let sql = match immutable {
             false => Connection::open_with_flags(path, flags),

@@ -383,8 +383,9 @@ impl Drop for Engine {
             return;
         }
         let _held = fork::hold();
-        if self.owes.load(Ordering::Acquire) {
-            // The last chance to bring back what is owed.
+        // The last chance to bring back what lost its file since the last call. Whoever removed the folder with it meant
+        // to: nothing is made anew there.
+        if self.path.parent().is_some_and(Path::is_dir) {
             let _ = self.reopen(&Deadline::after(Duration::from_secs(5)));
         }
         lock(&self.readers).clear();

@@ -28,6 +28,7 @@ mod find;
 mod fork;
 mod ledger;
 mod location;
+mod locks;
 mod notices;
 pub mod platform;
 mod queue;

@@ -6,10 +6,10 @@
 
 use crate::find::{self, Scope};
 use crate::record::{self, stored_number};
-use crate::row::{self, Stored};
+use crate::row::{self, Moving, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{Event, Millis, Seq, TaskId, TaskNumber, evolve};
-use rusqlite::{Connection, OptionalExtension};
+use bgledger_core::{Event, Millis, Seq, TaskNumber, evolve};
+use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 
 /// How far back before the newest acknowledged event a WAL that was deleted may have gone: more than one holds before
@@ -19,6 +19,8 @@ pub(crate) const REACH: u64 = 100_000;
 /// The newest part of the history as the old connection has it.
 #[derive(Debug)]
 pub(crate) struct Wreck {
+    /// Only what came after it is here.
+    after: u64,
     events: Vec<Lost>,
     tasks: BTreeMap<TaskNumber, Stored>,
     policy: Vec<Policy>,
@@ -71,75 +73,139 @@ pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Wreck, Failure> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
     })?;
     let answers = answers.collect::<Result<_, _>>()?;
-    Ok(Wreck { events, tasks, policy, answers })
+    Ok(Wreck { after, events, tasks, policy, answers })
 }
 
-/// Records again, in order and under new places where others came between, every event that the ledger has not.
+/// Records again, in the order in which they happened, every event that the ledger has not: at the same place, unless
+/// others came between. Whoever else brought the same back has done so already, and nothing is told twice.
 pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure> {
-    let mut missing: BTreeMap<TaskNumber, Vec<&Lost>> = BTreeMap::new();
+    let mut tasks = BTreeMap::new();
+    let mut next = wreck.tasks.keys().map(|number| number.0 + 1).max().unwrap_or(0).max(record::next_number(sql)?.0);
+    for (number, old) in &wreck.tasks {
+        let returning = Returning::of(sql, old, wreck.after, &mut next)?;
+        tasks.insert(*number, returning);
+    }
+    let mut moved = BTreeMap::new();
     for lost in &wreck.events {
-        if !has(sql, lost, wreck)? {
-            missing.entry(lost.task).or_default().push(lost);
+        if let Some(returning) = tasks.get_mut(&lost.task)
+            && !returning.has(lost)
+        {
+            moved.insert(lost.seq, returning.append(sql, lost)?);
         }
     }
-    for (number, events) in missing {
-        if let Some(old) = wreck.tasks.get(&number) {
-            restore(sql, old, &events)?;
-        }
+    for returning in tasks.into_values() {
+        returning.write(sql)?;
     }
     let newer = "INSERT INTO config VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE
         SET value = excluded.value, revision = excluded.revision WHERE excluded.revision > revision";
     for policy in &wreck.policy {
         sql.prepare_cached(newer)?.execute((&policy.0, &policy.1, policy.2))?;
     }
-    // What was answered is not asked again, unless its event came to another place.
+    // What was answered is not asked again, wherever its event is now.
     let answered = "UPDATE notice SET state = ?4, attempts = ?5, reason = ?6
         WHERE task = (SELECT number FROM task WHERE id = ?1) AND seq = ?2 AND recipient = ?3 AND state <= 2";
     for (id, seq, recipient, state, attempts, reason) in &wreck.answers {
+        let was = Seq(u64::try_from(*seq).unwrap_or(0));
+        let seq = stored_number(moved.get(&was).copied().unwrap_or(was).0)?;
         sql.prepare_cached(answered)?.execute((id, seq, recipient, state, attempts, reason))?;
     }
     Ok(())
 }
 
-/// Whether the ledger has an event: at its place, or as one of the task's own.
-fn has(sql: &Connection, lost: &Lost, wreck: &Wreck) -> Result<bool, Failure> {
-    let query = "SELECT task.id FROM event JOIN task ON task.number = event.task
-        WHERE event.seq = ?1 AND event.at = ?2 AND event.kind = ?3 AND event.data IS ?4";
-    let values = (stored_number(lost.seq.0)?, lost.at.get(), lost.kind, &lost.data);
-    let id: Option<[u8; 16]> = sql.prepare_cached(query)?.query_row(values, |row| row.get(0)).optional()?;
-    let expected = wreck.tasks.get(&lost.task).map(|stored| stored.task.id);
-    Ok(id.map(TaskId::from_bytes) == expected && expected.is_some())
+/// What an event says, apart from its place.
+type Said = (Millis, u8, Option<String>);
+
+/// A task whose lost events return.
+struct Returning<'a> {
+    old: &'a Stored,
+    stored: Stored,
+    /// The row as the ledger has it, and its revision; `None`: the ledger has not the task.
+    there: Option<(Moving, u64)>,
+    /// The newest events that the ledger has of it, each as often as it has it.
+    present: BTreeMap<Said, usize>,
+    returned: usize,
 }
 
-fn restore(sql: &Connection, old: &Stored, events: &[&Lost]) -> Result<(), Failure> {
-    let found = find::by_id(sql, old.task.id, Scope(None))?;
-    let untouched = found.as_ref().is_none_or(|stored| stored.task.revision <= old.task.revision);
-    let (mut stored, there) = match found {
-        Some(stored) => {
-            let there = (row::before(sql, &stored)?, stored.task.revision);
-            (stored, Some(there))
+impl<'a> Returning<'a> {
+    fn of(sql: &Connection, old: &'a Stored, after: u64, next: &mut u64) -> Result<Returning<'a>, Failure> {
+        let mut present = BTreeMap::new();
+        let (stored, there) = match find::by_id(sql, old.task.id, Scope(None))? {
+            Some(stored) => {
+                for said in chain(sql, &stored, after)? {
+                    *present.entry(said).or_default() += 1;
+                }
+                let there = (row::before(sql, &stored)?, stored.task.revision);
+                (stored, Some(there))
+            }
+            None => {
+                let number = match find::by_number(sql, old.task.number, Scope(None))? {
+                    None => old.task.number,
+                    Some(_) => {
+                        *next += 1;
+                        TaskNumber(*next - 1)
+                    }
+                };
+                (Stored { task: old.task.before_history(number), last_event: Seq(0) }, None)
+            }
+        };
+        Ok(Returning { old, stored, there, present, returned: 0 })
+    }
+
+    /// Whether the ledger has an event, which counts for one.
+    fn has(&mut self, lost: &Lost) -> bool {
+        let said = (lost.at, lost.kind, lost.data.clone());
+        match self.present.get_mut(&said) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            Some(_) | None => false,
         }
-        None => {
-            let taken = find::by_number(sql, old.task.number, Scope(None))?.is_some();
-            let number = if taken { record::next_number(sql)? } else { old.task.number };
-            (Stored { task: old.task.before_history(number), last_event: Seq(0) }, None)
-        }
-    };
-    for lost in events {
+    }
+
+    fn append(&mut self, sql: &Connection, lost: &Lost) -> Result<Seq, Failure> {
         let event = Event::from_stored(lost.kind, lost.data.as_deref());
-        stored.task = evolve(stored.task, &event, lost.at);
-        stored.last_event = record::append(sql, &stored, lost.kind, lost.at, lost.data.as_deref())?;
-        record::notices(sql, &stored.task, &[event], &[stored.last_event], lost.at)?;
+        self.stored.last_event = record::append(sql, &self.stored, lost.kind, lost.at, lost.data.as_deref())?;
+        self.stored.task = evolve(self.stored.task.clone(), &event, lost.at);
+        record::notices(sql, &self.stored.task, &[event], &[self.stored.last_event], lost.at)?;
+        self.returned += 1;
+        Ok(self.stored.last_event)
     }
-    if untouched {
-        let number = stored.task.number;
-        stored.task = bgledger_core::Task { number, ..old.task.clone() };
-    } else {
-        stored.task.revision += 1;
+
+    /// Writes the row: as it was, if nobody has gone on with the task meanwhile.
+    fn write(mut self, sql: &Connection) -> Result<(), Failure> {
+        let is_ours = self.present.values().all(|count| *count == 0);
+        let is_older = self.there.as_ref().is_none_or(|(_, revision)| *revision < self.old.task.revision);
+        match (is_ours && is_older, self.returned) {
+            (true, _) => {
+                let number = self.stored.task.number;
+                self.stored.task = bgledger_core::Task { number, ..self.old.task.clone() };
+            }
+            (false, 0) => return Ok(()),
+            (false, _) => self.stored.task.revision += 1,
+        }
+        match self.there {
+            Some((before, revision)) => row::update(sql, &before, &self.stored, revision)?,
+            None => row::insert(sql, &self.stored)?,
+        }
+        Ok(())
     }
-    match there {
-        Some((before, revision)) => row::update(sql, &before, &stored, revision)?,
-        None => row::insert(sql, &stored)?,
+}
+
+/// What a task's events after a place say.
+fn chain(sql: &Connection, stored: &Stored, after: u64) -> Result<Vec<Said>, Failure> {
+    let mut statement = sql.prepare_cached("SELECT prev, at, kind, data FROM event WHERE seq = ?1 AND seq > ?2")?;
+    let (mut said, mut seq) = (Vec::new(), stored_number(stored.last_event.0)?);
+    let after = stored_number(after)?;
+    loop {
+        let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let found: Option<(i64, i64, u8, Option<String>)> = statement.query_row((seq, after), read).optional()?;
+        match found {
+            Some((prev, at, kind, data)) if prev < seq => {
+                said.push((Millis::clamped(at), kind, data));
+                seq = prev;
+            }
+            Some(_) | None => return Ok(said),
+        }
     }
-    Ok(())
 }

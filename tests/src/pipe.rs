@@ -25,7 +25,8 @@ pub struct Gone;
 #[derive(Debug)]
 pub struct Piped {
     child: Child,
-    requests: ChildStdin,
+    /// Until there is nothing more to ask.
+    requests: Option<ChildStdin>,
     responses: BufReader<ChildStdout>,
 }
 
@@ -38,7 +39,7 @@ impl Piped {
     /// Starts a prepared command that answers a Request a line with a Response a line.
     pub fn start(command: &mut Command) -> Piped {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
-        let requests = child.stdin.take().expect("a pipe");
+        let requests = child.stdin.take();
         let responses = BufReader::new(child.stdout.take().expect("a pipe"));
         Piped { child, requests, responses }
     }
@@ -56,7 +57,8 @@ impl Piped {
 
     /// A Request whose Response is read later.
     pub fn send(&mut self, request: &str) -> Result<(), Gone> {
-        writeln!(self.requests, "{request}").and_then(|()| self.requests.flush()).map_err(|_| Gone)
+        let requests = self.requests.as_mut().ok_or(Gone)?;
+        writeln!(requests, "{request}").and_then(|()| requests.flush()).map_err(|_| Gone)
     }
 
     /// The next Response.
@@ -75,6 +77,13 @@ impl Piped {
             Some(ok) => ok.clone(),
             None => panic!("{request} was answered with {response}"),
         }
+    }
+
+    /// Says that there is nothing more to ask, and waits for it to end well.
+    pub fn end(mut self) {
+        drop(self.requests.take());
+        let status = self.child.wait().expect("it ends");
+        assert!(status.success(), "{status}");
     }
 
     /// SIGKILL, and away.

@@ -6,9 +6,11 @@
 use bgledger_core::{Create, Envelope, Error, Finish, List, Lookup, Request, Start, Status, Verify};
 use bgledger_store::{Ledger, OpenOptions};
 use bgledger_tests::holder::Holder;
+use bgledger_tests::pipe;
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 fn ledger(path: &Path) -> Ledger {
@@ -60,6 +62,34 @@ fn a_second_sqlite_that_closes_the_file_takes_nothing_away() {
     assert!(ledger.call(Verify {}).expect("a verification").ok);
     drop(ledger);
     assert_eq!(labels_seen_by_sqlite(&path), expected, "after the handle is closed");
+}
+
+/// The same trap beside the ledger: a second SQLite closes the `-shm`, and whoever opens the ledger next believes to be
+/// the first and truncates it under our mapping. That would end this very process.
+#[test]
+fn a_second_sqlite_that_closes_the_shm_does_not_end_the_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    record(&ledger, "first");
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let visitors = scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let seen = pipe::command(&path).arg("list").output().expect("it runs");
+                assert!(seen.status.success(), "{}", String::from_utf8_lossy(&seen.stderr));
+            }
+        });
+        for round in 0..3_000 {
+            drop(File::open(folder.path().join("ledger.db-shm")));
+            drop(File::open(&path));
+            record(&ledger, &format!("round {round}"));
+        }
+        over.store(true, Ordering::Relaxed);
+        visitors.join().expect("every visitor saw a ledger");
+    });
+    let report = ledger.call(Verify {}).expect("a verification");
+    assert!(report.ok && report.tasks == 3_001, "{} tasks, {:?}", report.tasks, report.problems);
 }
 
 #[test]
@@ -187,6 +217,94 @@ fn policy_and_answers_to_notices_are_brought_back() {
     assert_eq!(shown.task.delivery, bgledger_core::Delivery::Dismissed);
     let policy = ledger.call(bgledger_core::Config::default()).expect("the policy").config;
     assert_eq!((policy["notify.cli"].origin, policy["audit.queued"].origin), ("ledger", "default"));
+    assert!(ledger.call(Verify {}).expect("a verification").ok);
+}
+
+/// The handle is closed, or the process ends, before anybody looks again.
+#[test]
+fn a_handle_that_is_closed_next_brings_back_what_it_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let handle = ledger(&path);
+    record(&handle, "acknowledged");
+    lose_the_wal(folder.path());
+    drop(handle);
+    assert_eq!(labels_seen_by_sqlite(&path), ["acknowledged"]);
+    let mut process = pipe::Piped::on(&path);
+    process.ok(r#"{"create": {"label": "by another process"}}"#);
+    lose_the_wal(folder.path());
+    process.end();
+    assert_eq!(labels_seen_by_sqlite(&path), ["acknowledged", "by another process"]);
+}
+
+/// A folder that somebody removed with its ledger is not made again by a handle that is closed later.
+#[test]
+fn a_removed_folder_stays_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("inner");
+    let handle = ledger(&inner.join("ledger.db"));
+    record(&handle, "gone");
+    fs::remove_dir_all(&inner).expect("it goes");
+    drop(handle);
+    assert!(!inner.exists());
+}
+
+/// Both processes wrote to the WAL that is gone, and each brings back what it knows of.
+#[test]
+fn two_processes_bring_back_the_same_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let (mut one, mut other) = (pipe::Piped::on(&path), pipe::Piped::on(&path));
+    one.ok(r#"{"create": {"label": "one", "runtime": "subagent", "start": {"executor": "external"}}}"#);
+    other.ok(r#"{"create": {"label": "other", "start": {"executor": "external"}}}"#);
+    one.ok(r#"{"heartbeat": {"lookup": 1}}"#);
+    one.ok(r#"{"finish": {"lookup": 1, "status": "failed", "summary": "no room"}}"#);
+    lose_the_wal(folder.path());
+    one.ok(r#"{"create": {"label": "one again"}}"#);
+    other.ok(r#"{"create": {"label": "other again"}}"#);
+    other.ok(r#"{"finish": {"lookup": 2, "status": "succeeded"}}"#);
+    let types = |answer: serde_json::Value| -> Vec<String> {
+        let events = answer["events"].as_array().cloned().unwrap_or_default();
+        events.iter().map(|event| format!("{} {}", event["seq"], event["type"].as_str().unwrap_or_default())).collect()
+    };
+    let history = one.ok(r#"{"history": {"lookup": 1}}"#);
+    assert_eq!(types(history), ["1 created", "2 started", "5 finished"]);
+    let history = one.ok(r#"{"history": {"lookup": 2}}"#);
+    assert_eq!(types(history), ["3 created", "4 started", "8 finished"]);
+    assert_eq!(one.ok(r#"{"show": {"lookup": 1}}"#)["task"]["summary"], "no room");
+    let report = other.ok(r#"{"verify": {}}"#);
+    assert!(report["ok"].as_bool().expect("a verdict"), "{report}");
+}
+
+/// What happened keeps its place, so that nobody who followed the ledger is told it again.
+#[test]
+fn what_is_brought_back_keeps_its_order_and_its_answers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let ledger = ledger(&path);
+    for label in ["first", "second"] {
+        record(&ledger, label);
+    }
+    for number in [1, 2] {
+        ledger.call(finish(number)).expect("it ends");
+    }
+    let watched = || ledger.request(request(r#"{"watch": {"after": 0}}"#)).expect("events");
+    let before = serde_json::to_value(watched()).expect("JSON");
+    let owed = r#"{"notices": {}}"#;
+    let owed = || serde_json::to_value(ledger.request(request(owed)).expect("notices")).expect("JSON");
+    for notice in owed()["notices"].as_array().expect("notices") {
+        let dismiss = format!(r#"{{"notices_dismiss": {{"notices": [{}]}}}}"#, notice["notice"]);
+        ledger.request(request(&dismiss)).expect("dismissed");
+    }
+    let answered = owed();
+    assert_eq!(answered["notices"].as_array().map(Vec::len), Some(2));
+    lose_the_wal(folder.path());
+    assert_eq!(serde_json::to_value(watched()).expect("JSON"), before);
+    let states = |page: &serde_json::Value| -> Vec<String> {
+        let notices = page["notices"].as_array().cloned().unwrap_or_default();
+        notices.iter().map(|notice| format!("{} {}", notice["notice"], notice["state"])).collect()
+    };
+    assert_eq!(states(&owed()), states(&answered));
     assert!(ledger.call(Verify {}).expect("a verification").ok);
 }
 
