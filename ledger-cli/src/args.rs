@@ -128,7 +128,7 @@ pub(crate) struct ClaimArgs {
     /// The process that does the work, to be watched [default: none, nothing to observe]
     #[arg(long)]
     pid: Option<u32>,
-    /// The process group that a cancel may stop: its leader's pid
+    /// The process group that a cancel stops: its leader's pid. Is --pid a process outside of it, that one does
     #[arg(long, value_name = "PID", requires = "pid")]
     group: Option<u32>,
     /// How long each heartbeat keeps it alive, such as 60s [default: no lease]

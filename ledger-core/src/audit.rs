@@ -1,6 +1,6 @@
 //! What can be wrong with a task, and what to do about it: the one table behind audit and maintenance.
 
-use crate::{Command, Evidence, Liveness, Millis, Moment, Span, Status, Task, TaskId, TaskNumber};
+use crate::{ClockJump, Command, Evidence, Liveness, Millis, Moment, Span, Status, Task, TaskId, TaskNumber};
 use alloc::format;
 use alloc::string::{String, ToString};
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub enum Code {
     Lost = 7,
     /// A row's times are not in order: somebody wrote it by hand.
     TimesOutOfOrder = 8,
+    /// The wall clock jumped, and maintenance waits until somebody confirms that it is right.
+    ClockJump = 9,
 }
 
 /// One line of the table.
@@ -69,7 +71,7 @@ pub struct Rule {
 }
 
 /// Every rule, in the order in which a task is examined.
-pub const RULES: [Rule; 8] = [
+pub const RULES: [Rule; 9] = [
     Rule {
         code: Code::ExecutorGone,
         word: "executor_gone",
@@ -134,12 +136,20 @@ pub const RULES: [Rule; 8] = [
         command: Some("bgledger history {}"),
         meaning: "a row's times are not in the order created, started, ended, updated",
     },
+    Rule {
+        code: Code::ClockJump,
+        word: "clock_jump",
+        severity: Severity::Error,
+        remedy: Remedy::Command,
+        command: Some("bgledger maintenance --apply --confirm-clock"),
+        meaning: "the wall clock jumped by more than a day: nothing is ended by time until somebody confirms it",
+    },
 ];
 
 impl Code {
     /// The rule of the code.
     pub fn rule(self) -> &'static Rule {
-        let [gone, lease, queue, overdue, unobserved, queued, lost, times] = &RULES;
+        let [gone, lease, queue, overdue, unobserved, queued, lost, times, clock] = &RULES;
         match self {
             Code::ExecutorGone => gone,
             Code::LeaseExpired => lease,
@@ -149,6 +159,7 @@ impl Code {
             Code::StaleQueued => queued,
             Code::Lost => lost,
             Code::TimesOutOfOrder => times,
+            Code::ClockJump => clock,
         }
     }
 
@@ -172,16 +183,16 @@ pub struct Finding {
     pub command: Option<String>,
     /// What is wrong, in words.
     pub message: String,
-    /// The task.
-    pub number: TaskNumber,
+    /// The task; nothing here and in the next four: it is about the ledger.
+    pub number: Option<TaskNumber>,
     /// Its global id.
-    pub id: TaskId,
+    pub id: Option<TaskId>,
     /// Where it stands.
-    pub status: Status,
+    pub status: Option<Status>,
     /// Who runs it.
-    pub runtime: String,
+    pub runtime: Option<String>,
     /// Its title.
-    pub label: String,
+    pub label: Option<String>,
     /// Since when it has been wrong.
     pub since: Option<Millis>,
     /// What proves or suggests it.
@@ -260,7 +271,8 @@ pub fn remedy(code: Code, evidence: Option<Evidence>) -> Option<Command> {
             | Code::Unobserved
             | Code::StaleQueued
             | Code::Lost
-            | Code::TimesOutOfOrder,
+            | Code::TimesOutOfOrder
+            | Code::ClockJump,
             _,
         ) => None,
     }
@@ -297,12 +309,31 @@ fn finding(task: &Task, code: Code, message: String, since: Option<Millis>, evid
         remedy: rule.remedy,
         command: rule.command.map(|command| command.replace("{}", &task.number.0.to_string())),
         message,
-        number: task.number,
-        id: task.id,
-        status: task.status,
-        runtime: task.runtime.clone(),
-        label: task.label.clone(),
+        number: Some(task.number),
+        id: Some(task.id),
+        status: Some(task.status),
+        runtime: Some(task.runtime.clone()),
+        label: Some(task.label.clone()),
         since,
         evidence: evidence.cloned(),
+    }
+}
+
+/// What a jump of the clock is to the audit.
+pub fn clock(jump: &ClockJump) -> Finding {
+    let rule = Code::ClockJump.rule();
+    Finding {
+        code: rule.word,
+        severity: rule.severity,
+        remedy: rule.remedy,
+        command: rule.command.map(Into::into),
+        message: jump.describe(),
+        number: None,
+        id: None,
+        status: None,
+        runtime: None,
+        label: None,
+        since: Some(jump.believed),
+        evidence: None,
     }
 }

@@ -14,6 +14,8 @@ pub struct Moment {
     pub boot: Option<String>,
     /// Milliseconds of CLOCK_MONOTONIC, which stops in suspend and knows no steps.
     pub monotonic: i64,
+    /// Milliseconds since the boot, suspends included.
+    pub uptime: i64,
 }
 
 /// A command on one task.

@@ -27,6 +27,7 @@ extern crate std;
 
 pub mod audit;
 pub mod bounds;
+mod clock;
 mod command;
 pub mod config;
 mod decide;
@@ -45,6 +46,7 @@ mod text;
 mod time;
 mod word;
 
+pub use clock::{ClockJump, Sighting};
 pub use command::{Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Moment, Settlement};
 pub use decide::{Answer, Decision, decide};
 pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};

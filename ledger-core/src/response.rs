@@ -4,7 +4,7 @@ use crate::audit::Finding;
 use crate::command::Cancelled;
 use crate::error::{Error, ErrorBody};
 use crate::event::Event;
-use crate::{Delivery, Evidence, Json, Millis, Notice, NoticeId, Seq, Status, Task, TaskId, TaskNumber};
+use crate::{ClockJump, Delivery, Evidence, Json, Millis, Notice, NoticeId, Seq, Status, Task, TaskId, TaskNumber};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -326,6 +326,8 @@ pub struct MaintenanceReport {
     pub applied: bool,
     /// What changes.
     pub changes: Vec<Change>,
+    /// Why nothing is done: the clock jumped, and nobody has confirmed that it is right.
+    pub held: Option<ClockJump>,
 }
 
 /// One change of maintenance.

@@ -3,7 +3,7 @@
 use crate::find::Scope;
 use crate::world::World;
 use bgledger_core::config::Durability;
-use bgledger_core::{ExecutorSpec, Response};
+use bgledger_core::{ExecutorSpec, Response, TaskNumber};
 
 /// What stands around a request.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub(crate) struct Caller {
     pub(crate) executor: ExecutorSpec,
     pub(crate) durability: Option<Durability>,
     pub(crate) world: World,
+    /// What maintenance found due before it took its turn to write.
+    pub(crate) due: Vec<TaskNumber>,
 }
 
 /// Whose records an operator's handle writes unless told.

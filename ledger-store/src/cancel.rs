@@ -1,5 +1,5 @@
-//! Cancel that does what it says: the intent is recorded first; where the executor is dead but its process group is
-//! not, the canceller stops the group, stays for the grace, and then settles the task.
+//! Cancel that does what it says: the intent is recorded first; where nobody outside of the recorded process group is
+//! left to stop it, the canceller stops it, stays for the grace, and then settles the task.
 
 use crate::caller::Caller;
 use crate::engine::Engine;
@@ -10,7 +10,7 @@ use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
     Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, Group, Liveness, Lookup, Request, Response,
-    STOP_GRACE, Status, TaskNumber,
+    STOP_GRACE, Status, Task, TaskNumber,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -29,11 +29,11 @@ pub(crate) fn cancel(
         .filter(|(_, answer)| matches!(answer, Cancelled::Requested | Cancelled::Already))
         .map(|(number, _)| number)
         .collect();
-    let survivors = engine.read(patience, |sql| surviving_groups(sql, &numbers, caller.world))?;
-    if survivors.is_empty() {
+    let groups = engine.read(patience, |sql| abandoned_groups(sql, &numbers, caller.world))?;
+    if groups.is_empty() {
         return Ok(Response::Cancel(reply));
     }
-    if stop(survivors) == 0 {
+    if stop(groups) == 0 {
         return Ok(Response::Cancel(reply));
     }
     // What was stopped is settled now, by the evidence that it is gone.
@@ -74,19 +74,33 @@ fn ask(engine: &Engine, request: CancelRequest, caller: &Caller, patience: Durat
     CancelRequest::reply(response).ok_or_else(|| Error::internal("a cancel that answers something else"))
 }
 
-/// The process groups of tasks whose executor is proved dead; a live wrapper stops its group itself.
-fn surviving_groups(sql: &Connection, numbers: &[TaskNumber], world: World) -> Result<Vec<Group>, Failure> {
+/// The process groups that nobody else will stop: the executor is proved dead, or is itself of the group. A live process
+/// outside of it is its wrapper, which stops it when it learns of the cancel.
+fn abandoned_groups(sql: &Connection, numbers: &[TaskNumber], world: World) -> Result<Vec<Group>, Failure> {
     let mut groups = Vec::new();
     for number in numbers {
         let Some(stored) = find::by_number(sql, *number, Scope(None))? else { continue };
         let task = stored.task;
         let group = task.executor.as_ref().and_then(|executor| executor.group);
-        if let (Status::Running | Status::Lost, World::Real, Some(group)) = (task.status, world, group)
-            && let Liveness::Gone(evidence) = record::liveness(&task, world, &world.moment())
-            && evidence.is_proof()
-        {
-            groups.push(group);
-        }
+        let (Status::Running | Status::Lost, World::Real, Some(group)) = (task.status, world, group) else { continue };
+        let is_abandoned = match record::liveness(&task, world, &world.moment()) {
+            Liveness::Gone(evidence) if evidence.is_proof() => true,
+            Liveness::Gone(_) | Liveness::Alive => is_of_its_group(&task, group, world),
+            Liveness::Unknown => false,
+        };
+        groups.extend(is_abandoned.then_some(group));
     }
     Ok(groups)
+}
+
+/// Whether the task's executor is a live process of this machine that is a member of the group it named.
+fn is_of_its_group(task: &Task, group: Group, world: World) -> bool {
+    let (Some(executor), seen) = (&task.executor, world.observe(task)) else { return false };
+    let is_here = executor.machine == seen.machine
+        && executor.boot == seen.boot
+        && executor.pid_namespace == seen.pid_namespace
+        && executor.boot.is_some();
+    let is_member =
+        |member: &platform::Member| Some(member.pid) == executor.pid && Some(member.started) == executor.started;
+    is_here && platform::group_members(group.id).is_some_and(|members| members.iter().any(is_member))
 }

@@ -1,7 +1,7 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
-use crate::platform::{self, FileIdentity, FileSystem};
 use crate::locks;
+use crate::platform::{self, FileIdentity, FileSystem};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};

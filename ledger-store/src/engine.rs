@@ -244,7 +244,9 @@ impl Engine {
         if writer.conn.wal_pages() > CHECKPOINT_PAGES {
             writer.conn.checkpoint();
         }
-        self.sweep(writer, &job.caller);
+        if !matches!(job.request, Request::Maintenance(_)) {
+            self.sweep(writer, &job.caller);
+        }
         drop(shared);
         Ok(Led::Done)
     }
@@ -289,10 +291,13 @@ impl Engine {
         if !matches!(sweep::is_due(writer.conn.sql(), at.now), Ok(true)) {
             return;
         }
+        let everybody = &Caller { owner: None, ..caller.clone() };
+        // Looked for before the turn is taken: nobody waits for what is merely active.
+        let Ok(batch) = in_transaction(writer.conn.sql(), |sql| sweep::batch(sql, everybody, &at)) else { return };
         let Ok(Some(_turn)) = writer.turnstile.enter(&deadline) else { return };
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
         let _ = writer.conn.sync(false);
-        let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, caller, &at));
+        let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, &batch, everybody, &at));
         self.strike();
     }
 

@@ -156,6 +156,7 @@ impl Ledger {
             executor: options.executor.clone(),
             durability: options.durability,
             world,
+            due: Vec::new(),
         };
         let engine = &*self.engine();
         let patience = options.busy_timeout;
@@ -194,7 +195,7 @@ impl Ledger {
 fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration) -> Result<Response, Error> {
     match request {
         Request::Cancel(cancel) => cancel::cancel(engine, cancel, &caller, patience),
-        Request::Maintenance(_) => maintain(engine, &request, &caller, patience),
+        Request::Maintenance(maintenance) => maintain(engine, &maintenance, &caller, patience),
         request => engine.write(request, caller, patience),
     }
 }
@@ -225,20 +226,37 @@ fn records(request: &Request) -> bool {
 }
 
 /// Stops what is left of dead executors whose tasks it ends for good, then settles in batches until nothing is due.
-fn maintain(engine: &Engine, request: &Request, caller: &Caller, patience: Duration) -> Result<Response, Error> {
+fn maintain(
+    engine: &Engine,
+    maintenance: &Maintenance,
+    caller: &Caller,
+    patience: Duration,
+) -> Result<Response, Error> {
+    let apply = |due| {
+        let request = Request::Maintenance(maintenance.clone());
+        let report = Maintenance::reply(engine.write(request, Caller { due, ..caller.clone() }, patience)?);
+        report.ok_or_else(|| Error::internal("a maintenance that answers something else"))
+    };
+    if maintenance.confirm_clock {
+        // Nothing is found due before the clock is believed.
+        apply(Vec::new())?;
+    }
     let groups = engine.read(patience, |sql| sweep::groups_to_stop(sql, caller, &caller.world.moment()))?;
     cancel::stop(groups);
     let mut changes = Vec::new();
     loop {
-        let response = engine.write(request.clone(), caller.clone(), patience)?;
-        let report = Maintenance::reply(response);
-        let report = report.ok_or_else(|| Error::internal("a maintenance that answers something else"))?;
-        if report.changes.is_empty() {
-            break;
-        }
+        let due = engine.read(patience, |sql| sweep::batch(sql, caller, &caller.world.moment()))?;
+        let report = apply(due)?;
+        let is_over = report.changes.is_empty();
         changes.extend(report.changes);
+        if is_over {
+            return Ok(Response::Maintenance(MaintenanceReport {
+                applied: report.held.is_none(),
+                changes,
+                held: report.held,
+            }));
+        }
     }
-    Ok(Response::Maintenance(MaintenanceReport { applied: true, changes }))
 }
 
 /// Refuses an owner or runtime that no task could have.

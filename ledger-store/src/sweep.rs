@@ -2,68 +2,91 @@
 
 use crate::caller::Caller;
 use crate::config;
-use crate::find::Scope;
+use crate::find::{self, Scope};
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::audit::{self, Code, Finding, Remedy, Severity};
 use bgledger_core::{
-    Audit, AuditReport, AuditSummary, Change, Command, Error, Event, Group, Liveness, MaintenanceReport, Millis,
-    Moment, Status, bounds, decide, evolve,
+    Audit, AuditReport, AuditSummary, Change, ClockJump, Command, Error, Event, Group, Liveness, MaintenanceReport,
+    Millis, Moment, Sighting, Status, TaskNumber, bounds, decide, evolve,
 };
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
-/// What is not over for good, and what was written by hand: the audit's work does not grow with the history.
-const CANDIDATES: [&str; 2] = [
+/// What the audit looks at: what is not over for good, and what was written by hand. Its work does not grow with the
+/// history.
+const AUDITED: [&str; 2] = [
     "INDEXED BY task_status WHERE status <> 3 AND status IN (1, 2, 7) AND (?1 IS NULL OR owner = ?1) ORDER BY number",
     "INDEXED BY task_times_out_of_order WHERE NOT (created_at <= coalesce(started_at, created_at)
            AND coalesce(started_at, created_at) <= coalesce(ended_at, updated_at)
            AND coalesce(ended_at, updated_at) <= updated_at)
          AND status NOT IN (1, 2, 7) AND (?1 IS NULL OR owner = ?1) ORDER BY number",
 ];
+/// What maintenance looks at: who runs, and who was queued for too long.
+const EXPIRING: &str = "INDEXED BY task_expiring WHERE status = 1 AND queue_timeout IS NOT NULL
+    AND created_at + queue_timeout <= ?2 AND (?1 IS NULL OR owner = ?1)";
+const RUNNING: &str = "INDEXED BY task_status WHERE status <> 3 AND status = 2 AND (?1 IS NULL OR owner = ?1)";
 
-/// Examines the candidates until `found` says that it is enough.
+/// What is wrong with a task, if anything.
+fn finding(stored: &Stored, world: World, at: &Moment, thresholds: &audit::Thresholds) -> Option<Finding> {
+    let liveness = match stored.task.status {
+        Status::Running => record::liveness(&stored.task, world, at),
+        Status::Queued | Status::Succeeded | Status::Failed | Status::TimedOut | Status::Cancelled | Status::Lost => {
+            Liveness::Unknown
+        }
+    };
+    audit::examine(&stored.task, &liveness, at, thresholds)
+}
+
+/// Examines what the audit looks at.
 fn examine(
     sql: &Connection,
     scope: Scope<'_>,
     world: World,
     at: &Moment,
-    mut found: impl FnMut(Stored, Finding) -> bool,
+    mut found: impl FnMut(Finding),
 ) -> Result<(), Failure> {
+    if let Some(jump) = jump(sql, at)? {
+        found(audit::clock(&jump));
+    }
     let thresholds = config::thresholds(sql)?;
-    for candidates in CANDIDATES {
-        let mut statement = sql.prepare_cached(&row::select(candidates))?;
+    for audited in AUDITED {
+        let mut statement = sql.prepare_cached(&row::select(audited))?;
         let mut rows = statement.query([scope.0])?;
         while let Some(row) = rows.next()? {
             let stored = row::read(sql, row)?;
-            let liveness = match stored.task.status {
-                Status::Running => record::liveness(&stored.task, world, at),
-                Status::Queued
-                | Status::Succeeded
-                | Status::Failed
-                | Status::TimedOut
-                | Status::Cancelled
-                | Status::Lost => Liveness::Unknown,
-            };
-            if let Some(finding) = audit::examine(&stored.task, &liveness, at, &thresholds)
-                && !found(stored, finding)
-            {
-                return Ok(());
-            }
+            finding(&stored, world, at, &thresholds).into_iter().for_each(&mut found);
         }
     }
     Ok(())
 }
 
+// ---- the clock ----------------------------------------------------------------------------------------------
+
+/// The jump of the wall clock since maintenance last believed it, if there was one.
+fn jump(sql: &Connection, at: &Moment) -> Result<Option<ClockJump>, Failure> {
+    let query = "SELECT value FROM meta WHERE key = 'clock'";
+    let stored: Option<String> = sql.prepare_cached(query)?.query_row([], |row| row.get(0)).optional()?;
+    let sighting = stored.and_then(|text| serde_json::from_str::<Sighting>(&text).ok());
+    Ok(sighting.and_then(|sighting| sighting.jump(at)))
+}
+
+/// Believes the clock as it is now.
+fn believe(sql: &Connection, at: &Moment) -> Result<(), Failure> {
+    let text = serde_json::to_string(&Sighting::of(at)).map_err(|error| Error::internal(error.to_string()))?;
+    let upsert = "INSERT INTO meta VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+    sql.prepare_cached(upsert)?.execute([text])?;
+    Ok(())
+}
+
+// ---- audit --------------------------------------------------------------------------------------------------
+
 /// What is wrong, worst and oldest first.
 pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Moment) -> Result<AuditReport, Failure> {
     let mut findings = Vec::new();
-    examine(sql, caller.scope(), caller.world, at, |_, finding| {
-        findings.push(finding);
-        true
-    })?;
+    examine(sql, caller.scope(), caller.world, at, |finding| findings.push(finding))?;
     let count = |severity| findings.iter().filter(|finding: &&Finding| finding.severity == severity).count() as u64;
     let mut by_code: BTreeMap<&'static str, u64> = audit::RULES.iter().map(|rule| (rule.word, 0)).collect();
     for finding in &findings {
@@ -85,25 +108,46 @@ pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Mom
 /// How many findings there are.
 pub(crate) fn issues(sql: &Connection, caller: &Caller, at: &Moment) -> Result<u64, Failure> {
     let mut issues = 0;
-    examine(sql, caller.scope(), caller.world, at, |_, _| {
-        issues += 1;
-        true
-    })?;
+    examine(sql, caller.scope(), caller.world, at, |_| issues += 1)?;
     Ok(issues)
 }
+
+// ---- maintenance --------------------------------------------------------------------------------------------
 
 /// One thing that maintenance does.
 type Due = (Stored, Finding, Command);
 
+fn due_of(stored: Stored, caller: &Caller, at: &Moment, thresholds: &audit::Thresholds) -> Option<Due> {
+    let finding = finding(&stored, caller.world, at, thresholds)?;
+    match (finding.remedy, Code::from_word(finding.code)) {
+        (Remedy::Auto, Some(code)) => {
+            let command = audit::remedy(code, finding.evidence.clone())?;
+            Some((stored, finding, command))
+        }
+        (Remedy::Auto | Remedy::Command | Remedy::Info, _) => None,
+    }
+}
+
 /// What maintenance does, each handed to `take` until that says it is enough.
 fn due(sql: &Connection, caller: &Caller, at: &Moment, mut take: impl FnMut(Due) -> bool) -> Result<(), Failure> {
-    examine(sql, caller.scope(), caller.world, at, |stored, finding| {
-        let command = match (finding.remedy, Code::from_word(finding.code)) {
-            (Remedy::Auto, Some(code)) => audit::remedy(code, finding.evidence.clone()),
-            (Remedy::Auto | Remedy::Command | Remedy::Info, _) => None,
-        };
-        command.is_none_or(|command| take((stored, finding, command)))
-    })
+    if jump(sql, at)?.is_some() {
+        return Ok(());
+    }
+    let thresholds = config::thresholds(sql)?;
+    let mut statements = (sql.prepare_cached(&row::select(EXPIRING))?, sql.prepare_cached(&row::select(RUNNING))?);
+    let (mut expiring, mut running) =
+        (statements.0.query((caller.scope().0, at.now.get()))?, statements.1.query([caller.scope().0])?);
+    for rows in [&mut expiring, &mut running] {
+        while let Some(row) = rows.next()? {
+            let stored = row::read(sql, row)?;
+            if let Some(due) = due_of(stored, caller, at, &thresholds)
+                && !take(due)
+            {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The process group that must be stopped before a task is settled: what is final can be stopped by nobody.
@@ -133,31 +177,54 @@ pub(crate) fn preview(sql: &Connection, caller: &Caller, at: &Moment) -> Result<
         all.push(due);
         true
     })?;
+    all.sort_by_key(|(stored, ..)| stored.task.number);
     for (stored, finding, command) in all {
         let decision = decide(Some(&stored.task), &command, at)?;
         let (before, now) = (stored.task.clone(), at.now.max(stored.task.updated_at));
         let after = decision.events.iter().fold(stored.task, |task, event| evolve(task, event, now));
         changes.push(change(&finding, &before, &after));
     }
-    Ok(MaintenanceReport { applied: false, changes })
+    Ok(MaintenanceReport { applied: false, changes, held: jump(sql, at)? })
 }
 
-/// Settles at most a hundred of the tasks that are due; one whose group is still to be stopped is left alone. The
-/// caller asks again until there are none.
-pub(crate) fn apply(sql: &Connection, caller: &Caller, at: &Moment) -> Result<MaintenanceReport, Failure> {
-    let (mut some, mut changes) = (Vec::new(), Vec::new());
+/// At most a hundred tasks that are due, for [`apply`]: looked for before anybody is kept from writing. One whose group
+/// is still to be stopped is left alone.
+pub(crate) fn batch(sql: &Connection, caller: &Caller, at: &Moment) -> Result<Vec<TaskNumber>, Failure> {
+    let mut some = Vec::new();
     due(sql, caller, at, |due| {
         if group_to_stop(&due, caller, at).is_none() {
-            some.push(due);
+            some.push(due.0.task.number);
         }
         some.len() < bounds::SWEEP_ROWS
     })?;
-    for (stored, finding, command) in some {
+    some.sort_unstable();
+    Ok(some)
+}
+
+/// Settles those of a batch that are still due. Nothing of it after a jump of the clock, unless it is confirmed.
+pub(crate) fn apply(
+    sql: &Connection,
+    batch: &[TaskNumber],
+    confirm_clock: bool,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<MaintenanceReport, Failure> {
+    let mut changes = Vec::new();
+    if let Some(held) = jump(sql, at)?.filter(|_| !confirm_clock) {
+        return Ok(MaintenanceReport { applied: false, changes, held: Some(held) });
+    }
+    believe(sql, at)?;
+    let thresholds = config::thresholds(sql)?;
+    for number in batch {
+        let stored = find::by_number(sql, *number, caller.scope())?;
+        let due = stored.and_then(|stored| due_of(stored, caller, at, &thresholds));
+        let Some(due) = due.filter(|due| group_to_stop(due, caller, at).is_none()) else { continue };
+        let (stored, finding, command) = due;
         let before = stored.task.clone();
         let after = record::command(sql, stored, &command, at)?;
         changes.push(change(&finding, &before, &after.stored.task));
     }
-    Ok(MaintenanceReport { applied: true, changes })
+    Ok(MaintenanceReport { applied: true, changes, held: None })
 }
 
 fn change(finding: &Finding, before: &bgledger_core::Task, after: &bgledger_core::Task) -> Change {
@@ -184,17 +251,15 @@ pub(crate) fn is_due(sql: &Connection, now: Millis) -> Result<bool, Failure> {
     Ok((now.get() - swept).abs() >= INTERVAL_MS)
 }
 
-/// Sweeps if it is still due: one of several processes wins.
-pub(crate) fn opportune(sql: &Connection, caller: &Caller, at: &Moment) -> Result<bool, Failure> {
+/// Sweeps what was found due, if it is still time to: one of several processes wins.
+pub(crate) fn opportune(sql: &Connection, batch: &[TaskNumber], caller: &Caller, at: &Moment) -> Result<(), Failure> {
     if !is_due(sql, at.now)? {
-        return Ok(false);
+        return Ok(());
     }
     sql.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'swept_at'")?.execute([at.now.get()])?;
-    let everybody = Caller { owner: None, ..caller.clone() };
-    match apply(sql, &everybody, at) {
-        Ok(_) => Ok(true),
+    match apply(sql, batch, false, caller, at) {
         // A row that cannot be settled is the audit's to tell, not the writer's who swept.
-        Err(Failure::Refused(Error::NotDue { .. })) => Ok(true),
+        Ok(_) | Err(Failure::Refused(Error::NotDue { .. })) => Ok(()),
         Err(other) => Err(other),
     }
 }

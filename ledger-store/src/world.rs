@@ -27,8 +27,11 @@ impl World {
                 now: Millis::clamped(platform::wall_ms()),
                 boot: platform::host().boot.clone(),
                 monotonic: platform::monotonic_ms(),
+                uptime: platform::uptime_ms(),
             },
-            World::Scripted(now) => Moment { now, boot: Some(SCRIPTED_BOOT.into()), monotonic: now.get() },
+            World::Scripted(now) => {
+                Moment { now, boot: Some(SCRIPTED_BOOT.into()), monotonic: now.get(), uptime: now.get() }
+            }
         }
     }
 

@@ -82,9 +82,14 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
             let command = NoticeCommand::Dismiss(dismiss.reason.clone());
             answer(notices::change(sql, &dismiss.notices, &command, caller, &at)?, Response::NoticesDismiss)
         }
-        Request::Maintenance(_) => {
-            let report = sweep::apply(sql, caller, &at)?;
-            Ok(Written { wrote: !report.changes.is_empty(), response: Response::Maintenance(report) })
+        Request::Maintenance(request) if request.confirm_clock && caller.owner.is_some() => {
+            let what = "maintenance.confirm_clock".into();
+            Err(Error::NotAvailable { what, why: "the clock is the operator's to confirm".into() }.into())
+        }
+        Request::Maintenance(request) => {
+            let report = sweep::apply(sql, &caller.due, request.confirm_clock, caller, &at)?;
+            let wrote = !report.changes.is_empty() || request.confirm_clock;
+            Ok(Written { wrote, response: Response::Maintenance(report) })
         }
         Request::Config(_) if caller.owner.is_some() => {
             Err(Error::NotAvailable { what: "config".into(), why: "the ledger's policy is the operator's".into() }

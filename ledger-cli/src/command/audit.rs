@@ -28,7 +28,8 @@ impl Audit {
         let severity = self.errors.then_some(Severity::Error);
         let report = context.reading()?.call(Request { severity, code: self.code, limit: Some(self.limit) })?;
         if context.out.quiet {
-            let ids: String = report.findings.iter().map(|finding| format!("{}\n", finding.id)).collect();
+            let ids = report.findings.iter().filter_map(|finding| finding.id);
+            let ids: String = ids.map(|id| format!("{id}\n")).collect();
             context.out.text(&ids)?;
         } else {
             context.out.result(&report, [], |out| findings(out, &report))?;
@@ -53,10 +54,10 @@ fn findings(out: &Output, report: &AuditReport) -> String {
         let (word, style) = tint::of_severity(finding.severity);
         let cells = vec![
             word.to_owned(),
-            finding.number.0.to_string(),
+            finding.number.map(|number| number.0.to_string()).unwrap_or_default(),
             finding.code.to_owned(),
             finding.since.map(|since| time::relative(since, out.now)).unwrap_or_default(),
-            escape(&finding.label).to_string(),
+            escape(finding.label.as_deref().unwrap_or_default()).to_string(),
             escape(&finding.message).to_string(),
         ];
         table.row(cells, 0, style);

@@ -10,26 +10,34 @@ use bgledger_core::{Maintenance as Request, MaintenanceReport, escape};
 
 /// Settle what nobody will settle: dead executors, expired deadlines
 ///
-/// Without --apply it says what it would do and changes nothing. A second --apply finds nothing to do.
+/// Without --apply it says what it would do and changes nothing. A second --apply finds nothing to do. After a jump of
+/// the clock by more than a day it does nothing, and exits 4, until --confirm-clock says that the clock is right.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "For cron:\n  */10 * * * *  bgledger maintenance --apply > /dev/null")]
 pub(crate) struct Maintenance {
     /// Do it
     #[arg(long)]
     apply: bool,
+    /// The clock is right although it jumped: what time ends may be ended again
+    #[arg(long, requires = "apply")]
+    confirm_clock: bool,
 }
 
 impl Maintenance {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let ledger = if self.apply { context.recording()? } else { context.reading()? };
-        let report = ledger.call(Request { apply: self.apply })?;
+        let report = ledger.call(Request { apply: self.apply, confirm_clock: self.confirm_clock })?;
         if context.out.quiet {
             let ids: String = report.changes.iter().map(|change| format!("{}\n", change.id)).collect();
             context.out.text(&ids)?;
             return Ok(Exit::Done);
         }
         context.out.result(&report, [], |out| changes(out, &report))?;
-        if !report.applied && !report.changes.is_empty() {
+        if let Some(jump) = &report.held {
+            context.out.note(&format!("Held: {}.", jump.describe()));
+            context.out.note("If it is right: bgledger maintenance --apply --confirm-clock");
+            return Ok(if self.apply { Exit::Refused } else { Exit::Done });
+        } else if !report.applied && !report.changes.is_empty() {
             context.out.note("Nothing was changed. To do this: bgledger maintenance --apply");
         }
         Ok(Exit::Done)

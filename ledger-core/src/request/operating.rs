@@ -31,6 +31,8 @@ pub struct Audit {
 pub struct Maintenance {
     /// Do it.
     pub apply: bool,
+    /// The clock is right, although it jumped: what time ends may be ended again. Only with `apply`.
+    pub confirm_clock: bool,
 }
 
 /// Read the ledger's policy, or set some of it.

@@ -82,7 +82,7 @@ fn another_boot_of_the_machine_proves_death_even_without_a_pid() {
 fn a_lease_is_measured_by_the_clock_of_its_own_boot_and_elsewhere_by_the_wall() {
     let task = running(true);
     let judged = |boot: &str, now: i64, monotonic: i64| {
-        let at = Moment { now: Millis::clamped(now), boot: Some(boot.into()), monotonic };
+        let at = Moment { now: Millis::clamped(now), boot: Some(boot.into()), monotonic, uptime: monotonic };
         judge(&task, &Observation::default(), &at).as_str()
     };
     let day = 86_400_000;
@@ -113,7 +113,7 @@ fn every_rule_stands_at_its_code_and_tells_a_remedy() {
     assert_eq!(
         words.join(", "),
         "1 executor_gone, 2 lease_expired, 3 queue_expired, 4 overdue, 5 unobserved, 6 stale_queued, 7 lost, \
-         8 times_out_of_order",
+         8 times_out_of_order, 9 clock_jump",
         "codes are stable for ever"
     );
 }

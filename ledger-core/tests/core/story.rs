@@ -110,7 +110,7 @@ impl Story {
 }
 
 pub(crate) fn moment(now: i64) -> Moment {
-    Moment { now: Millis::clamped(now), boot: Some(BOOT.into()), monotonic: now - BEGINNING }
+    Moment { now: Millis::clamped(now), boot: Some(BOOT.into()), monotonic: now - BEGINNING, uptime: now - BEGINNING }
 }
 
 pub(crate) fn birth() -> Birth {

@@ -41,10 +41,16 @@ class Operating(Waist):
         )
         return AuditReport(tuple(Finding.from_dict(each) for each in answer["findings"]), answer["summary"])
 
-    def maintain(self, *, apply: bool = False) -> MaintenanceReport:
-        """Settles what nobody else will: dead executors, expired records. A preview unless told to ``apply``."""
-        answer = self._ask("maintenance", apply=_given.flag("apply", apply))
-        return MaintenanceReport(answer["applied"], tuple(Change.from_dict(each) for each in answer["changes"]))
+    def maintain(self, *, apply: bool = False, confirm_clock: bool = False) -> MaintenanceReport:
+        """Settles what nobody else will: dead executors, expired records. A preview unless told to ``apply``.
+
+        After a jump of the clock by more than a day nothing is done, and ``held`` says so, until ``confirm_clock`` says
+        that the clock is right.
+        """
+        confirms = _given.flag("confirm_clock", confirm_clock)
+        answer = self._ask("maintenance", apply=_given.flag("apply", apply), confirm_clock=confirms)
+        changes = tuple(Change.from_dict(each) for each in answer["changes"])
+        return MaintenanceReport(answer["applied"], changes, answer["held"])
 
     def config(self, key: str | None = None, *, set: Mapping[str, str | None] | None = None) -> dict[str, Setting]:
         """The ledger's policy, the same for every process: one key, or all.

@@ -362,18 +362,19 @@ class Finding(Record):
     remedy: str
     command: str | None
     message: str
-    number: int
-    id: str
-    status: Status
-    runtime: str
-    label: str
+    number: int | None
+    id: str | None
+    status: Status | None
+    runtime: str | None
+    label: str | None
     since: datetime | None
     evidence: dict[str, Any] | None
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Finding:
         """The finding of its JSON form."""
-        return cls(**{**value, "status": Status(value["status"]), "since": _time(value["since"])})
+        status = None if value["status"] is None else Status(value["status"])
+        return cls(**{**value, "status": status, "since": _time(value["since"])})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -412,10 +413,11 @@ class Change(Record):
 
 @dataclasses.dataclass(frozen=True)
 class MaintenanceReport(Record):
-    """What maintenance did, or (``applied`` is false) would do."""
+    """What maintenance did, or (``applied`` is false) would do. ``held``: nothing, since the clock jumped."""
 
     applied: bool
     changes: tuple[Change, ...]
+    held: dict[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

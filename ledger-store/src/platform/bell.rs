@@ -109,9 +109,8 @@ mod linux {
                 make_room(&mut file)?;
             }
             // SAFETY: a fresh shared mapping that nothing else knows of; the file has all of its bytes.
-            let address = unsafe {
-                mmap(ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0)
-            }?;
+            let address =
+                unsafe { mmap(ptr::null_mut(), SIZE, ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED, &file, 0) }?;
             NonNull::new(address.cast()).map(Shared).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
         }
 

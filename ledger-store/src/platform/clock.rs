@@ -27,6 +27,20 @@ pub fn monotonic_ms() -> i64 {
     }
 }
 
+/// Milliseconds since this boot, suspends included, without steps.
+///
+/// Where there is no such clock (outside Linux) this is [`monotonic_ms`].
+pub fn uptime_ms() -> i64 {
+    #[cfg(target_os = "linux")]
+    {
+        read(rustix::time::ClockId::Boottime)
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        monotonic_ms()
+    }
+}
+
 /// `N` bytes from the operating system's random generator.
 ///
 /// Never fails: where the generator is out of reach, the keys the standard library drew for its hash maps

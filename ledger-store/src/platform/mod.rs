@@ -14,7 +14,7 @@ mod place;
 mod process;
 
 pub use bell::{Bell, UNHEARD, UNSTRUCK};
-pub use clock::{monotonic_ms, random_bytes, wall_ms};
+pub use clock::{monotonic_ms, random_bytes, uptime_ms, wall_ms};
 pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};
 pub use filesystem::{FileSystem, file_system};
 pub use fork::around_fork;

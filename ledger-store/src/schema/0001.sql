@@ -99,6 +99,8 @@ CREATE INDEX task_requester_session ON task (requester_session) WHERE requester_
 CREATE INDEX task_parent ON task (parent) WHERE parent IS NOT NULL;
 -- What the audit looks at, and the rarer ends. Successes are the bulk and are found from the newest.
 CREATE INDEX task_status ON task (status) WHERE status <> 3;
+-- Queued tasks with a deadline, by it: what maintenance looks at does not grow with what merely waits.
+CREATE INDEX task_expiring ON task (created_at + queue_timeout) WHERE status = 1 AND queue_timeout IS NOT NULL;
 -- The operator's own records are the bulk and are found from the newest.
 CREATE INDEX task_owner ON task (owner) WHERE owner <> 'local';
 -- Empty unless somebody wrote a row by hand, past the checks above.

@@ -31,7 +31,7 @@ fn stop(_: &PanicInfo<'_>) -> ! {
 /// Reads a request and decides a command, so that both are compiled in. Answers whether either was refused.
 #[unsafe(no_mangle)]
 pub extern "C" fn no_std_proof(now: i64) -> bool {
-    let at = Moment { now: Millis::clamped(now), boot: None, monotonic: now };
+    let at = Moment { now: Millis::clamped(now), boot: None, monotonic: now, uptime: now };
     let cancel = Command::RequestCancel { by: None, why: None, evidence: CancelEvidence::MayLive };
     Envelope::parse("{\"stats\": {}}").request.is_err() || decide(None, &cancel, &at).is_err()
 }

@@ -114,3 +114,41 @@ fn a_queued_task_above_a_surviving_command_is_cancelled() {
     assert_eq!(cancelled["descendants"], json!([{"number": 2, "cancel": "executor_gone"}]));
     assert_sound(&path);
 }
+
+/// A host that registered the group of its worker, and nobody outside of it: the canceller stops it.
+#[test]
+fn a_group_without_a_wrapper_is_stopped_by_the_canceller() {
+    let scratch = Scratch::new();
+    let path = scratch.ledger();
+    let ticks = path.with_file_name("ticks");
+    let script = format!("(for n in $(seq 4000); do echo tick >> {}; sleep 0.02; done) & wait", ticks.display());
+    let mut worker = Command::new("setsid").args(["sh", "-c", &script]).spawn().expect("setsid is installed");
+    until("the command ticks", || size(&ticks) > 10);
+    let pid = worker.id().to_string();
+    answer(&path, &["create", "--label", "a worker", "--start", "--pid", &pid, "--group", &pid]);
+    // Somebody else's group has nothing to do with it.
+    let mut neighbour = Command::new("setsid").args(["sleep", "600"]).spawn().expect("it starts");
+    let cancelled = answer(&path, &["cancel", "1"]);
+    assert_eq!(cancelled["task"]["status"], "cancelled", "{cancelled}");
+    let before = size(&ticks);
+    sleep(Duration::from_millis(300));
+    assert_eq!(size(&ticks), before, "the command writes on");
+    assert!(neighbour.try_wait().expect("a look").is_none(), "a neighbour was touched");
+    neighbour.kill().and_then(|()| neighbour.wait()).expect("it ends");
+    worker.wait().expect("it ended");
+    assert_sound(&path);
+}
+
+/// A live host outside of the group is told, and stops it in its own way.
+#[test]
+fn a_group_whose_host_lives_is_left_to_the_host() {
+    let scratch = Scratch::new();
+    let path = scratch.ledger();
+    let mut worker = Command::new("setsid").args(["sleep", "600"]).spawn().expect("setsid is installed");
+    let (host, group) = (std::process::id().to_string(), worker.id().to_string());
+    answer(&path, &["create", "--label", "a worker", "--start", "--pid", &host, "--group", &group]);
+    let cancelled = answer(&path, &["cancel", "1"]);
+    assert_eq!((&cancelled["cancel"], &cancelled["task"]["status"]), (&json!("requested"), &json!("running")));
+    assert!(worker.try_wait().expect("a look").is_none(), "the host's worker was stopped");
+    worker.kill().and_then(|()| worker.wait()).expect("it ends");
+}
