@@ -1,9 +1,10 @@
 //! The immutable facts of a task's history.
 
 use crate::{
-    Artifact, Evidence, Executor, Failure, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, TaskId, Usage,
+    Artifact, Evidence, Executor, Failure, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, Task, TaskId, Usage,
 };
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::string::String;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -193,30 +194,69 @@ pub struct Ending {
     /// The caller's time of the end, if not the event's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<Millis>,
-    /// What the work says of its end. It stands in the task's row: an end with a report is final.
-    #[serde(skip)]
+    /// What the work says of its end: an end with a report is final.
+    #[serde(flatten)]
     pub report: Report,
+    /// The checksum of what of the report only the row keeps: see [`Report::checksum`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
-/// What the work says of its end.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// What the work says of its end. Its texts stand in the task's row and are not repeated in the event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Report {
     /// What went wrong.
+    #[serde(skip)]
     pub error: Option<Failure>,
     /// The result in words.
+    #[serde(skip)]
     pub summary: Option<String>,
     /// The result as JSON.
+    #[serde(skip)]
     pub result: Option<Json>,
     /// A command's exit code.
+    #[serde(skip)]
     pub exit_code: Option<i32>,
     /// The signal that ended a command.
+    #[serde(skip)]
     pub signal: Option<i32>,
     /// The end of a command's output.
+    #[serde(skip)]
     pub output: Option<Output>,
     /// Artifacts to add.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub artifacts: BTreeMap<String, Artifact>,
     /// The attempt's total usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+}
+
+impl Report {
+    /// The part of a final end's report that a task's row keeps.
+    pub fn of(row: &Task) -> Report {
+        Report {
+            error: row.error.clone(),
+            summary: row.summary.clone(),
+            result: row.result.clone(),
+            exit_code: row.exit_code,
+            signal: row.signal,
+            output: row.output.clone(),
+            ..Report::default()
+        }
+    }
+
+    /// A checksum (64-bit FNV-1a in hexadecimal) over what only the row keeps, so that the history bears the row out
+    /// without repeating it. It finds damage and edits; it keeps no secret. `None`: there is nothing of it.
+    pub fn checksum(&self) -> Option<String> {
+        let Report { error, summary, result, exit_code, signal, output, artifacts: _, usage: _ } = self;
+        let said = (error, summary, result, exit_code, signal, output);
+        if said == (&None, &None, &None, &None, &None, &None) {
+            return None;
+        }
+        let text = serde_json::to_string(&said).ok()?;
+        let step = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Some(format!("{:016x}", text.bytes().fold(0xcbf2_9ce4_8422_2325, step)))
+    }
 }
 
 /// What is null may be filled in once by a later start or progress.

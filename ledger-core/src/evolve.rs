@@ -2,7 +2,7 @@
 
 use crate::command::Birth;
 use crate::event::Progress;
-use crate::event::{Asked, Ending, Event, Fill, Renewal, Started};
+use crate::event::{Asked, Ending, Event, Fill, Renewal, Report, Started};
 use crate::{Cancel, Metadata, Millis, ProgressPoint, Status, Task, TaskId, TaskNumber, Usage};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -95,6 +95,13 @@ impl Task {
     /// The same task before its first event, under a number: for a history that is recorded anew.
     pub fn before_history(&self, number: TaskNumber) -> Task {
         Task { number, ..self.descriptive() }
+    }
+
+    /// The same task with what its work said of its end, which the event does not repeat.
+    #[must_use]
+    pub fn saying(self, report: Report) -> Task {
+        let Report { error, summary, result, exit_code, signal, output, artifacts: _, usage: _ } = report;
+        Task { error, summary, result, exit_code, signal, output, ..self }
     }
 
     /// The same task before its first event: what its row says of it that no event changes.
@@ -260,19 +267,32 @@ fn fill(task: &mut Task, fill: &Fill) {
     task.root = fill.root.or(task.root);
 }
 
-/// The task that a history makes of a row's descriptive fields.
-///
-/// What the work said of its final end stands in the row alone: [`same_but_for_heartbeats`] looks past it.
-#[must_use]
-pub fn fold<'a>(row: &Task, history: impl IntoIterator<Item = (&'a Event, Millis)>) -> Task {
-    history.into_iter().fold(row.descriptive(), |task, (event, at)| evolve(task, event, at))
+/// What a history makes of a row's descriptive fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folded {
+    /// The task, without what of its end's report only the row keeps.
+    pub task: Task,
+    /// The checksum of that.
+    pub checksum: Option<String>,
 }
 
-/// Whether a row equals the fold of its history, apart from what a heartbeat or an unrecorded progress moves and
-/// from the report of its end, which only the row has.
-pub fn same_but_for_heartbeats(row: &Task, folded: &Task) -> bool {
-    let beyond_history = row.progress_reports > folded.progress_reports;
-    let mut expected = folded.clone();
+/// The fold of a history.
+#[must_use]
+pub fn fold<'a>(row: &Task, history: impl IntoIterator<Item = (&'a Event, Millis)>) -> Folded {
+    let mut checksum = None;
+    let task = history.into_iter().fold(row.descriptive(), |task, (event, at)| {
+        if let Some(ending) = event.ending() {
+            checksum = ending.checksum.clone();
+        }
+        evolve(task, event, at)
+    });
+    Folded { task, checksum }
+}
+
+/// Whether a row equals the fold of its history, apart from what a heartbeat or an unrecorded progress moves.
+pub fn same_but_for_heartbeats(row: &Task, folded: &Folded) -> bool {
+    let beyond_history = row.progress_reports > folded.task.progress_reports;
+    let mut expected = folded.task.clone();
     expected.heartbeat_at = row.heartbeat_at;
     expected.lease = row.lease;
     expected.lease_expires_at = row.lease_expires_at;
@@ -286,8 +306,6 @@ pub fn same_but_for_heartbeats(row: &Task, folded: &Task) -> bool {
         expected.exit_code = row.exit_code;
         expected.signal = row.signal;
         expected.output = row.output.clone();
-        expected.artifacts = row.artifacts.clone();
-        expected.usage = row.usage.clone();
     }
     if beyond_history {
         expected.progress = row.progress.clone();
@@ -298,5 +316,10 @@ pub fn same_but_for_heartbeats(row: &Task, folded: &Task) -> bool {
         expected.usage_before = row.usage_before.clone();
         expected.artifacts = row.artifacts.clone();
     }
-    *row == expected
+    *row == expected && says_the_same(row, folded)
+}
+
+/// Whether the row says of its end what was said when it ended.
+pub fn says_the_same(row: &Task, folded: &Folded) -> bool {
+    !row.status.is_final() || Report::of(row).checksum() == folded.checksum
 }

@@ -51,7 +51,7 @@ pub use command::{Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, 
 pub use decide::{Answer, Decision, decide};
 pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};
 pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Progress, Renewal, Report, Started};
-pub use evolve::{evolve, fold, same_but_for_heartbeats};
+pub use evolve::{Folded, evolve, fold, same_but_for_heartbeats, says_the_same};
 pub use id::{Seq, TaskId, TaskNumber};
 pub use json::{Json, Metadata};
 pub use liveness::{CONTAINER_LEASE, Evidence, LEASE_GRACE, Liveness, Observation, Observed, STOP_GRACE, judge};

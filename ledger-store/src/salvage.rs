@@ -8,7 +8,7 @@ use crate::find::{self, Scope};
 use crate::record::{self, stored_number};
 use crate::row::{self, Moving, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{Event, Millis, Seq, TaskNumber, evolve};
+use bgledger_core::{Event, Millis, Report, Seq, TaskNumber, evolve};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 
@@ -167,6 +167,10 @@ impl<'a> Returning<'a> {
         let event = Event::from_stored(lost.kind, lost.data.as_deref());
         self.stored.last_event = record::append(sql, &self.stored, lost.kind, lost.at, lost.data.as_deref())?;
         self.stored.task = evolve(self.stored.task.clone(), &event, lost.at);
+        let said = Report::of(&self.old.task);
+        if event.ending().is_some_and(|ending| ending.checksum.is_some() && ending.checksum == said.checksum()) {
+            self.stored.task = self.stored.task.clone().saying(said);
+        }
         record::notices(sql, &self.stored.task, &[event], &[self.stored.last_event], lost.at)?;
         self.returned += 1;
         Ok(self.stored.last_event)

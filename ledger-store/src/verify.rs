@@ -4,7 +4,7 @@ use crate::find::Scope;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
-use bgledger_core::{VerifyReport, fold, same_but_for_heartbeats};
+use bgledger_core::{Folded, VerifyReport, fold, same_but_for_heartbeats, says_the_same};
 use rusqlite::Connection;
 
 /// Problems told; there may be more.
@@ -74,12 +74,15 @@ pub(crate) fn verify(sql: &Connection, scope: Scope<'_>) -> Result<VerifyReport,
 }
 
 /// The fields in which a row and its fold differ, by their JSON.
-fn differing(row: &bgledger_core::Task, folded: &bgledger_core::Task) -> String {
+fn differing(row: &bgledger_core::Task, folded: &Folded) -> String {
+    if !says_the_same(row, folded) {
+        return "what was said of its end".into();
+    }
     let fields = |task| match serde_json::to_value(task) {
         Ok(serde_json::Value::Object(fields)) => fields,
         Ok(_) | Err(_) => serde_json::Map::new(),
     };
-    let (row, folded) = (fields(row), fields(folded));
+    let (row, folded) = (fields(row), fields(&folded.task));
     let moved_by_heartbeats = ["heartbeat_at", "lease", "lease_expires_at", "updated_at", "revision"];
     let differs = |name: &&String| row.get(*name) != folded.get(*name) && !moved_by_heartbeats.contains(&name.as_str());
     row.keys().filter(differs).map(String::as_str).collect::<Vec<_>>().join(", ")

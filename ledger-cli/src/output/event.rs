@@ -39,8 +39,8 @@ fn data(event: &HistoryEvent) -> String {
 
 fn show(name: &str, json: &str) -> Option<String> {
     match (name, serde_json::from_str::<Value>(json)) {
-        // The lease's end on one machine's clock says nothing to people.
-        ("lease_clock", _) => None,
+        // The end of a lease on one machine's clock, and a checksum, say nothing to people.
+        ("lease_clock" | "checksum", _) => None,
         ("executor", Ok(Value::Object(executor))) => {
             let group = executor.get("group").and_then(|group| group.get("id"));
             let group = group.map(|group| format!(" (group {group})")).unwrap_or_default();

@@ -62,6 +62,7 @@ pub(super) fn ending(end: &End, settled: Option<&Settlement>) -> Result<Ending, 
         evidence: None,
         ended_at: end.ended_at,
         report: report.clone(),
+        checksum: report.checksum(),
     })
 }
 

@@ -54,6 +54,7 @@ fn plain_end(status: Status, reason: &str, evidence: Option<&Evidence>) -> Endin
         evidence: evidence.cloned(),
         ended_at: None,
         report: Report::default(),
+        checksum: None,
     }
 }
 
