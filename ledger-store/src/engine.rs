@@ -9,7 +9,7 @@ use crate::caller::{Caller, Written};
 use crate::connection::{self, Conn, Place};
 use crate::fork;
 use crate::platform::{self, Bell, FileSystem};
-use crate::queue::{Job, Lead, Queue, Turn};
+use crate::queue::{Job, Lead, Place as JobPlace, Queue, Turn};
 use crate::salvage::{self, Wreck};
 use crate::sqlite::{self, Failure, Phase};
 use crate::sweep;
@@ -171,7 +171,17 @@ impl Engine {
     /// Carries out a request that records, and acknowledges it at its durability.
     pub(crate) fn write(&self, request: Request, caller: Caller, patience: Duration) -> Result<Response, Error> {
         let _held = fork::hold();
-        let place = self.queue.join(Job::new(request, caller, patience));
+        self.see_through(&self.queue.join(Job::new(request, caller, patience)))
+    }
+
+    /// The same for several of one caller, in their order: what waits together shares a commit.
+    pub(crate) fn write_all(&self, jobs: Vec<Job>) -> Vec<Result<Response, Error>> {
+        let _held = fork::hold();
+        self.queue.join_all(jobs).iter().map(|place| self.see_through(place)).collect()
+    }
+
+    /// Waits until the request of a place is answered, leading whenever it is this thread's turn.
+    fn see_through(&self, place: &JobPlace<'_>) -> Result<Response, Error> {
         let job = Arc::clone(place.job());
         let mut reopenings = 0;
         loop {

@@ -6,13 +6,15 @@ use crate::doctor;
 use crate::engine::Engine;
 use crate::fork;
 use crate::location;
+use crate::queue::Job;
 use crate::read;
 use crate::sweep;
 use crate::wait::{self, GoesOn};
 use crate::world::World;
 use bgledger_core::config::Durability;
 use bgledger_core::{
-    Applied, Call, Create, Envelope, Error, ExecutorSpec, Maintenance, MaintenanceReport, Millis, Request, Response,
+    Applied, Call, Create, Envelope, Error, ExecutorSpec, Json, Maintenance, MaintenanceReport, Millis, Request,
+    Response,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -140,24 +142,62 @@ impl Ledger {
             Some(now) => self.request_at(request, now),
             None => self.request(request),
         });
-        let applied = Applied { id: id.as_ref(), result: result.as_ref() };
-        serde_json::to_string(&applied).unwrap_or_else(|error| {
-            let fault = Error::internal(error.to_string());
-            serde_json::to_string(&Applied { id: None, result: Err(&fault) }).unwrap_or_default()
-        })
+        told(id.as_ref(), result.as_ref())
     }
 
-    fn carry_out(&self, request: Request, world: World, goes_on: GoesOn<'_>) -> Result<Response, Error> {
-        request.check()?;
+    /// Carries out Requests given as JSON text, one after the other, and hands each Response on as soon as it is there.
+    /// Those that only record and stand together share a commit.
+    pub fn answer_all(&self, requests: &[&str], mut tell: impl FnMut(String)) {
+        let mut together: Vec<(Option<Json>, Job)> = Vec::new();
+        for text in requests {
+            match self.job(text) {
+                Some(job) => together.push(job),
+                None => {
+                    self.answer_together(&mut together, &mut tell);
+                    tell(self.answer(text));
+                }
+            }
+        }
+        self.answer_together(&mut together, &mut tell);
+    }
+
+    /// A request that may share its commit with others.
+    fn job(&self, text: &str) -> Option<(Option<Json>, Job)> {
+        let Envelope { id, now, request } = Envelope::parse(text);
+        let world = match (now, self.shared.options.test_clock) {
+            (None, false) => World::Real,
+            (Some(now), true) => World::Scripted(now),
+            (_, _) => return None,
+        };
+        let request = request.ok().filter(|request| !self.shared.options.readonly && only_records(request))?;
+        Some((id, Job::new(request, self.caller(world), self.shared.options.busy_timeout)))
+    }
+
+    fn answer_together(&self, together: &mut Vec<(Option<Json>, Job)>, tell: &mut impl FnMut(String)) {
+        if together.is_empty() {
+            return;
+        }
+        let (ids, jobs): (Vec<_>, Vec<_>) = together.drain(..).unzip();
+        let results = self.engine().write_all(jobs);
+        ids.iter().zip(&results).for_each(|(id, result)| tell(told(id.as_ref(), result.as_ref())));
+    }
+
+    fn caller(&self, world: World) -> Caller {
         let options = &self.shared.options;
-        let caller = Caller {
+        Caller {
             owner: options.owner.clone(),
             runtime: options.runtime.clone(),
             executor: options.executor.clone(),
             durability: options.durability,
             world,
             due: Vec::new(),
-        };
+        }
+    }
+
+    fn carry_out(&self, request: Request, world: World, goes_on: GoesOn<'_>) -> Result<Response, Error> {
+        request.check()?;
+        let options = &self.shared.options;
+        let caller = self.caller(world);
         let engine = &*self.engine();
         let patience = options.busy_timeout;
         if records(&request) {
@@ -223,6 +263,23 @@ fn records(request: &Request) -> bool {
         Request::Config(config) => !config.set.is_empty(),
         request => request.name().writes(),
     }
+}
+
+/// Whether a request does no more than record, so that it may share a commit with others.
+#[expect(clippy::wildcard_enum_match_arm, reason = "of all others `records` says it")]
+fn only_records(request: &Request) -> bool {
+    match request {
+        Request::Cancel(_) | Request::Maintenance(_) => false,
+        request => records(request),
+    }
+}
+
+/// A Response as JSON text.
+fn told(id: Option<&Json>, result: Result<&Response, &Error>) -> String {
+    serde_json::to_string(&Applied { id, result }).unwrap_or_else(|error| {
+        let fault = Error::internal(error.to_string());
+        serde_json::to_string(&Applied { id: None, result: Err(&fault) }).unwrap_or_default()
+    })
 }
 
 /// Stops what is left of dead executors whose tasks it ends for good, then settles in batches until nothing is due.

@@ -81,6 +81,11 @@ impl Faults {
         self.orders.kind.store(calls as u32, Ordering::SeqCst);
     }
 
+    /// How many calls may still pass.
+    pub fn left(&self) -> u32 {
+        self.orders.after.load(Ordering::SeqCst)
+    }
+
     /// How many calls failed since the last order.
     pub fn struck(&self) -> u32 {
         self.orders.struck.load(Ordering::SeqCst)

@@ -5,13 +5,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use bgledger_core::{Applied, Error, bounds};
 use bgledger_store::Ledger;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, Read, Write};
 
 /// Answer requests: one JSON object a line on stdin, one response a line on stdout
 ///
 /// A request is an object with one key, the command, and optionally "id", which is echoed:
 /// {"id": 7, "create": {"label": "fetch the report"}}. A response has "ok" or "error". Every line is
-/// answered as soon as it is read; blank lines are skipped. Errors of requests do not end the call.
+/// answered as soon as it is read, in order; recording requests that are read together share a commit. Blank lines
+/// are skipped. Errors of requests do not end the call.
 /// Requests need no other option; `bgledger schema` describes them.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  echo '{\"list\": {\"active\": true}}' | bgledger call")]
@@ -27,38 +28,49 @@ impl Call {
             true => context.on_test_clock()?,
             false => context.recording()?,
         };
-        serve(io::stdin().lock(), io::stdout().lock(), bounds::REQUEST_BYTES, |line| answer(&ledger, line))?;
+        serve(io::stdin().lock(), io::stdout().lock(), bounds::REQUEST_BYTES, |lines, tell| {
+            answer(&ledger, lines, tell);
+        })?;
         Ok(Exit::Done)
     }
 }
 
 /// What was found between two line ends.
 #[derive(Debug, PartialEq, Eq)]
-enum Line<'a> {
-    Request(&'a str),
+enum Line {
+    Request(String),
     NotText,
     /// More bytes than a request may have; how many there were.
     TooLong(u64),
 }
 
-fn answer(ledger: &Ledger, line: Line<'_>) -> String {
+/// Answers lines that were read together, in their order.
+fn answer(ledger: &Ledger, lines: &[Line], tell: &mut dyn FnMut(String)) {
     let limit = bounds::REQUEST_BYTES as u64;
-    let error = match line {
-        Line::Request(text) => return ledger.answer(text),
-        Line::NotText => Error::InvalidRequest { problem: "the line is not valid UTF-8".into() },
-        Line::TooLong(actual) => Error::TooLarge { field: "request".into(), actual, limit },
-    };
-    serde_json::to_string(&Applied { id: None, result: Err(&error) }).unwrap_or_default()
+    let mut requests: Vec<&str> = Vec::new();
+    for line in lines {
+        let error = match line {
+            Line::Request(text) => {
+                requests.push(text);
+                continue;
+            }
+            Line::NotText => Error::InvalidRequest { problem: "the line is not valid UTF-8".into() },
+            Line::TooLong(actual) => Error::TooLarge { field: "request".into(), actual: *actual, limit },
+        };
+        ledger.answer_all(&std::mem::take(&mut requests), &mut *tell);
+        tell(serde_json::to_string(&Applied { id: None, result: Err(&error) }).unwrap_or_default());
+    }
+    ledger.answer_all(&requests, tell);
 }
 
-/// Answers every line; whatever is answered is flushed before more input is waited for.
+/// Answers every line: those that were read together are handed on together, and each answer is written when it is
+/// there, before the next may block.
 fn serve(
     mut input: impl Read,
-    output: impl Write,
+    mut output: impl Write,
     most: usize,
-    mut answer: impl FnMut(Line<'_>) -> String,
+    mut answer: impl FnMut(&[Line], &mut dyn FnMut(String)),
 ) -> Result<(), Failure> {
-    let mut output = BufWriter::new(output);
     let failed = |error| Failure::System { what: "stdin cannot be read".into(), error };
     let (mut chunk, mut partial, mut length) = (vec![0_u8; 64 * 1024], Vec::new(), 0_u64);
     loop {
@@ -66,39 +78,41 @@ fn serve(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             read => read.map_err(failed)?,
         };
+        let mut lines = Vec::new();
         let mut rest = chunk.get(..read).unwrap_or_default();
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let (line, after) = rest.split_at(end);
-            keep(&mut partial, &mut length, line, most);
-            reply(&mut output, &partial, length, most, &mut answer)?;
+            let (part, after) = rest.split_at(end);
+            keep(&mut partial, &mut length, part, most);
+            lines.extend(line(&partial, length, most));
             (length, rest) = (0, after.get(1..).unwrap_or_default());
             partial.clear();
         }
         keep(&mut partial, &mut length, rest, most);
-        if read == 0 {
-            if length > 0 {
-                reply(&mut output, &partial, length, most, &mut answer)?;
-            }
-            return output.flush().map_err(Failure::Output);
+        if read == 0 && length > 0 {
+            lines.extend(line(&partial, length, most));
         }
-        output.flush().map_err(Failure::Output)?;
+        let mut written = Ok(());
+        answer(&lines, &mut |text| {
+            // A reader that has gone away does not keep the rest from being recorded.
+            if written.is_ok() {
+                written = writeln!(output, "{text}").and_then(|()| output.flush());
+            }
+        });
+        written.map_err(Failure::Output)?;
+        if read == 0 {
+            return Ok(());
+        }
     }
 }
 
-fn reply(
-    output: &mut impl Write,
-    line: &[u8],
-    length: u64,
-    most: usize,
-    answer: &mut impl FnMut(Line<'_>) -> String,
-) -> Result<(), Failure> {
-    let line = match std::str::from_utf8(line) {
-        _ if length > most as u64 => Line::TooLong(length),
-        Ok(text) if text.trim().is_empty() => return Ok(()),
-        Ok(text) => Line::Request(text),
-        Err(_) => Line::NotText,
-    };
-    writeln!(output, "{}", answer(line)).map_err(Failure::Output)
+/// A line as it was read; nothing if it is blank.
+fn line(bytes: &[u8], length: u64, most: usize) -> Option<Line> {
+    match std::str::from_utf8(bytes) {
+        _ if length > most as u64 => Some(Line::TooLong(length)),
+        Ok(text) if text.trim().is_empty() => None,
+        Ok(text) => Some(Line::Request(text.to_owned())),
+        Err(_) => Some(Line::NotText),
+    }
 }
 
 /// Adds to a line that is not complete yet, counting what is over the bound instead of keeping it.
@@ -128,7 +142,9 @@ mod tests {
 
     fn told(pieces: &[&'static [u8]]) -> String {
         let mut output = Vec::new();
-        let answer = |line: Line<'_>| format!("{line:?}");
+        let answer = |lines: &[Line], tell: &mut dyn FnMut(String)| {
+            lines.iter().for_each(|line| tell(format!("{line:?}")));
+        };
         assert!(serve(Pieces(pieces.to_vec()), &mut output, 8, answer).is_ok());
         String::from_utf8(output).unwrap()
     }
