@@ -68,10 +68,7 @@ impl Failure {
             Failure::Output(error) => (ErrorCode::Io, format!("the output cannot be written: {error}"), None),
         };
         match json {
-            true => {
-                let class = code.class();
-                as_json(&Told { code: code.as_str(), number: code as u16, class, message, hint })
-            }
+            true => as_json(&Told { code: code.as_str(), class: code.class(), message, hint }),
             false => for_people(&message, hint),
         }
     }
@@ -81,7 +78,6 @@ impl Failure {
 #[derive(Serialize)]
 struct Told<'a> {
     code: &'static str,
-    number: u16,
     class: ErrorClass,
     message: String,
     hint: Option<&'a str>,

@@ -153,7 +153,7 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
         session: create.session.clone(),
         agent: create.agent.clone(),
         requester_agent: create.requester_agent.clone(),
-        family: parent.map(|parent| family(sql, &parent, None)).transpose()?,
+        family: parent.map(|parent| family(sql, &parent, None, scope)).transpose()?,
         retry_of: retry_of.map(|stored| stored.task.id),
         label: create.label.clone(),
         task: create.task.clone(),
@@ -185,19 +185,22 @@ fn claim(spec: &ClaimSpec, caller: &Caller) -> Result<Claim, Failure> {
 }
 
 /// The line of a parent, for a new child or for a task that gets the parent later.
-fn family(sql: &Connection, parent: &Stored, child: Option<TaskId>) -> Result<Family, Failure> {
+fn family(sql: &Connection, parent: &Stored, child: Option<TaskId>, scope: Scope<'_>) -> Result<Family, Failure> {
     let line = "WITH RECURSIVE line (number, id, parent, depth) AS (
             SELECT number, id, parent, 1 FROM task WHERE id = ?1
             UNION SELECT t.number, t.id, t.parent, line.depth + 1 FROM line JOIN task t ON t.id = line.parent
                 WHERE line.depth <= 1000)
         SELECT max(line.depth),
-               (SELECT line.number FROM line JOIN task t USING (number)
-                    WHERE t.cancel IS NOT NULL OR t.status = 6 ORDER BY line.depth LIMIT 1),
+               (SELECT CASE WHEN ?3 IS NULL OR t.owner = ?3 THEN line.number ELSE ?4 END
+                    FROM line JOIN task t USING (number) WHERE t.cancel IS NOT NULL OR t.status = 6 ORDER BY line.depth LIMIT 1),
                (SELECT count(*) FROM line WHERE line.id = ?2)
                    + (SELECT count(*) FROM task WHERE parent = ?2)
         FROM line";
     let child = child.map(|id| id.as_bytes().to_vec());
-    let row = sql.prepare_cached(line)?.query_row((parent.task.id.as_bytes().as_slice(), child), |row| {
+    // What is another owner's is not named: the parent stands for it.
+    let named = record::stored_number(parent.task.number.0)?;
+    let values = (parent.task.id.as_bytes().as_slice(), child, scope.0, named);
+    let row = sql.prepare_cached(line)?.query_row(values, |row| {
         Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?))
     })?;
     let (depth, cancelled, entangled) = row;
@@ -246,7 +249,7 @@ fn late_family(
 ) -> Result<Option<Family>, Failure> {
     let Some(parent) = parent else { return Ok(None) };
     let found = find::task(sql, &Lookup::Id(parent), scope, Purpose::Read)?;
-    family(sql, &found, Some(stored.task.id)).map(Some)
+    family(sql, &found, Some(stored.task.id), scope).map(Some)
 }
 
 /// The other task that creating with this run would find.

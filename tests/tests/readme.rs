@@ -13,7 +13,7 @@ use std::process::{Command, ExitStatus, Stdio};
 /// Run by a test of its own, `demo.rs`.
 const DEMO: &str = "sh demo.sh";
 /// What `.ci/run` runs.
-const TESTS: &str = "cargo test --workspace --locked";
+const TESTS: &str = "tests/prepare && cargo test --workspace --locked";
 /// Checked by what it names.
 const INSTALL: &str = "cargo install --path ledger-cli --locked";
 

@@ -5,9 +5,9 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::tint::{of_check, styled};
-use bgledger_core::{Doctor as Request, DoctorReport, escape};
+use bgledger_core::{Check, CheckState, Doctor as Request, DoctorReport, escape};
 
-/// Examine the ledger: its file, its folder, its records; exits 1 if something is wrong
+/// Examine the ledger: its file, its folder, its records; exits 8 if it is damaged, 1 if something else is wrong
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {}
 
@@ -15,7 +15,13 @@ impl Doctor {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let report = context.reading()?.call(Request {})?;
         context.out.result(&report, [], |out| checks(out, &report))?;
-        Ok(if report.healthy { Exit::Done } else { Exit::Failed })
+        let is_damaged =
+            |check: &Check| check.state == CheckState::Error && matches!(check.name, "integrity" | "history");
+        Ok(match (report.healthy, report.checks.iter().any(is_damaged)) {
+            (_, true) => Exit::Unreadable,
+            (true, false) => Exit::Done,
+            (false, false) => Exit::Failed,
+        })
     }
 }
 

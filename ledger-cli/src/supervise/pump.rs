@@ -12,7 +12,7 @@ use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -169,6 +169,10 @@ fn is_told_to_finish(mut control: &UnixStream) -> bool {
 impl Stream {
     /// Reads once, if there is anything, and passes it on. How many bytes that were.
     fn carry(&mut self, buffer: &mut [u8], tail: &mut Tail) -> usize {
+        if self.sink.is_unread.load(Ordering::SeqCst) {
+            // As if the command wrote there itself: its next write ends it, or tells it so.
+            self.source = None;
+        }
         let Some(source) = &mut self.source else {
             return 0;
         };
@@ -191,6 +195,8 @@ impl Stream {
 struct Sink {
     chunks: Sender<Vec<u8>>,
     backlog: Arc<AtomicUsize>,
+    /// Its reader has gone away.
+    is_unread: Arc<AtomicBool>,
 }
 
 impl Sink {
@@ -198,12 +204,14 @@ impl Sink {
         let (chunks, received) = channel();
         let backlog = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&backlog);
+        let is_unread = Arc::new(AtomicBool::new(false));
+        let unread = Arc::clone(&is_unread);
         let writer = thread::Builder::new().name("delivery".to_owned()).spawn(move || {
             signals::block_all();
-            deliver(&destination, &received, &counted, &control);
+            deliver(&destination, &received, &counted, &unread, &control);
             let _ = (&waker).write(&[ROOM]);
         })?;
-        Ok((Self { chunks, backlog }, writer))
+        Ok((Self { chunks, backlog, is_unread }, writer))
     }
 
     fn has_room(&self) -> bool {
@@ -216,12 +224,25 @@ impl Sink {
     }
 }
 
-/// Writes until the other side is dropped. A destination that fails is given up, and the rest discarded: the
-/// command must not notice.
-fn deliver(destination: &OwnedFd, chunks: &Receiver<Vec<u8>>, backlog: &AtomicUsize, mut control: &UnixStream) {
+/// Writes until the other side is dropped. A destination whose reader has gone away is said to be unread; one that
+/// fails otherwise, such as a terminal that hung up or a full disk, is given up and the rest discarded: the command
+/// goes on.
+fn deliver(
+    destination: &OwnedFd,
+    chunks: &Receiver<Vec<u8>>,
+    backlog: &AtomicUsize,
+    unread: &AtomicBool,
+    mut control: &UnixStream,
+) {
     let mut usable = true;
     for chunk in chunks {
-        usable = usable && write_all(destination, &chunk).is_ok();
+        if usable && let Err(error) = write_all(destination, &chunk) {
+            usable = false;
+            if error == Errno::PIPE {
+                unread.store(true, Ordering::SeqCst);
+                let _ = control.write(&[ROOM]);
+            }
+        }
         let before = backlog.fetch_sub(chunk.len(), Ordering::SeqCst);
         if before >= BACKLOG && before - chunk.len() < BACKLOG {
             let _ = control.write(&[ROOM]);

@@ -203,10 +203,20 @@ fn a_grandchild_that_writes_for_ever_delays_nothing() -> Outcome {
 }
 
 #[test]
-fn a_destination_that_goes_away_does_not_end_the_command() -> Outcome {
+fn a_reader_who_goes_away_ends_the_command_as_in_any_pipeline() -> Outcome {
     let (reader, writer) = io::pipe()?;
     drop(reader);
     let destinations = Destinations { stdout: writer.into(), stderr: nowhere()?.stderr };
+    let (status, output) = watch(start_into(&shell("exec yes"), destinations)?)?;
+    assert_eq!(status, Status::Signal(13));
+    assert!(output.tail.starts_with(b"y\n"));
+    Ok(())
+}
+
+#[test]
+fn a_destination_that_fails_does_not_end_the_command() -> Outcome {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+    let destinations = Destinations { stdout: full.into(), stderr: nowhere()?.stderr };
     let script = "head -c 1048576 /dev/zero || exit 9; printf END";
     let (status, output) = watch(start_into(&shell(script), destinations)?)?;
     assert_eq!((status, output.bytes), (Status::Code(0), 1_048_579));

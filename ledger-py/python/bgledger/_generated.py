@@ -134,6 +134,7 @@ class FindingCode:
     STALE_QUEUED: Final = "stale_queued"
     LOST: Final = "lost"
     TIMES_OUT_OF_ORDER: Final = "times_out_of_order"
+    CLOCK_JUMP: Final = "clock_jump"
 
 COMMANDS: Final[tuple[str, ...]] = (
     "create",
