@@ -20,6 +20,8 @@ mod linux {
     use std::ptr;
     use std::sync::Once;
 
+    type Fcntl = unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int;
+
     /// The bytes of a `-shm` that SQLite locks. A database is locked at one GiB and above.
     const SHM_BYTES: Range<libc::off_t> = 120..129;
 
@@ -30,10 +32,9 @@ mod linux {
             unsafe {
                 let vfs = ffi::sqlite3_vfs_find(ptr::null());
                 let Some(set) = vfs.as_ref().and_then(|vfs| vfs.xSetSystemCall) else { return };
-                let call: unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int = fcntl;
-                let call = std::mem::transmute::<unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int, _>(call);
+                let call = std::mem::transmute::<Fcntl, unsafe extern "C" fn()>(fcntl);
                 // Refused, the locks are the process's, as they always were.
-                let _ = set(vfs, c"fcntl".as_ptr(), call);
+                let _ = set(vfs, c"fcntl".as_ptr(), Some(call));
             }
         });
     }

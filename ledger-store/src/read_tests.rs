@@ -18,6 +18,7 @@ fn caller(owner: Option<&str>) -> Caller {
         executor: ExecutorSpec::External,
         durability: None,
         world: World::Real,
+        due: Vec::new(),
     }
 }
 
