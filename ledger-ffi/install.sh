@@ -1,10 +1,11 @@
 #!/bin/sh
 # Builds libbgledger and installs it for C and C++ hosts:
 #
-#   [DESTDIR=…] [PREFIX=/usr/local] sh ledger-ffi/install.sh [--from FOLDER]
+#   [DESTDIR=…] [PREFIX=/usr/local] sh ledger-ffi/install.sh [--profile NAME | --from FOLDER] [-- CARGO OPTIONS]
 #
 # PREFIX is where the library will live; DESTDIR, for packagers, is put before every path that is written.
-# --from takes the libraries that cargo left in FOLDER instead of building them.
+# It builds the library by cargo, in the profile "release" unless told, and hears cargo's own environment and what
+# stands behind --, such as --offline. --from takes the libraries that cargo left in FOLDER instead.
 # It needs cargo (unless --from), ld, objcopy and ar. It is made for ELF systems such as Linux.
 set -eu
 
@@ -12,10 +13,13 @@ here=$(cd "$(dirname "$0")" && pwd)
 prefix=${PREFIX:-/usr/local}
 destination=${DESTDIR:-}
 from=
+profile=release
 while [ $# -gt 0 ]; do
     case $1 in
-    --from) from=$2; shift 2 ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --from) from=${2:?"--from: which folder?"}; shift 2 ;;
+    --profile) profile=${2:?"--profile: which one?"}; shift 2 ;;
+    --) shift; break ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "install.sh: unknown option $1" >&2; exit 2 ;;
     esac
 done
@@ -25,15 +29,25 @@ case $prefix in
 esac
 
 if [ -z "$from" ]; then
-    (cd "$here/.." && cargo build --package bgledger-ffi --lib --release --locked)
-    from=${CARGO_TARGET_DIR:-$here/../target}/release
+    # Cargo runs where the sources are, so that it heeds their toolchain; a relative folder is the caller's, though.
+    if [ -n "${CARGO_TARGET_DIR:-}" ]; then
+        mkdir -p "$CARGO_TARGET_DIR"
+        CARGO_TARGET_DIR=$(cd "$CARGO_TARGET_DIR" && pwd)
+        export CARGO_TARGET_DIR
+    fi
+    # Where the libraries are depends on the target folder, the target and the profile: cargo says it.
+    built=$(cd "$here/.." && "${CARGO:-cargo}" build --package bgledger-ffi --lib --locked --profile "$profile" \
+        --message-format=json-render-diagnostics "$@")
+    from=$(printf '%s\n' "$built" | sed -n 's|.*"\([^"]*\)/libbgledger\.so".*|\1|p' | tail -n 1)
+    [ -n "$from" ] || { echo "install.sh: cargo built no libbgledger.so" >&2; exit 1; }
 fi
 
 header=$here/include/bgledger.h
 version=$(sed -n 's/^#define BGL_VERSION "\(.*\)"$/\1/p' "$header")
 abi=$(sed -n 's/^#define BGL_ABI_VERSION \([0-9]*\)$/\1/p' "$header")
-# What a program that links the static library must link, too: `rustc --print native-static-libs`.
-native='-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc'
+# What a program that links the static library must link, too: `rustc --print native-static-libs`, without -lgcc_s.
+# Compilers add that by themselves, and one that links all of a program statically has -lgcc_eh instead.
+native='-lutil -lrt -lpthread -lm -ldl -lc'
 
 root=$destination$prefix
 lib=$root/lib
@@ -67,6 +81,7 @@ fill() {
     sed -e "s|@PREFIX@|$prefix|g" -e "s|@VERSION@|$version|g" -e "s|@ABI@|$abi|g" -e "s|@NATIVE@|$native|g" "$1"
 }
 fill "$here/install/bgledger.pc.in" > "$lib/pkgconfig/bgledger.pc"
+fill "$here/install/bgledger-static.pc.in" > "$lib/pkgconfig/bgledger-static.pc"
 fill "$here/install/bgledgerConfig.cmake.in" > "$lib/cmake/bgledger/bgledgerConfig.cmake"
 fill "$here/install/bgledgerConfigVersion.cmake.in" > "$lib/cmake/bgledger/bgledgerConfigVersion.cmake"
-chmod 644 "$lib/pkgconfig/bgledger.pc" "$lib/cmake/bgledger"/*.cmake
+chmod 644 "$lib/pkgconfig"/bgledger*.pc "$lib/cmake/bgledger"/*.cmake

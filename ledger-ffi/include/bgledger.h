@@ -5,8 +5,20 @@
  * bgl_errmsg() says it in words, bgl_error_class() what to do about it. Outputs come last and are written only if the
  * call answered BGL_OK. Strings are UTF-8 and end with a NUL, except in bgl_call(), which takes a length.
  *
- * Every function may be called by any thread at any time. A struct of options begins with its size: set all of it to
- * zero, then `size` to its sizeof, then what is wanted; a pointer to options may be NULL where that makes sense.
+ * Every function may be called by any thread at any time, but not by a signal handler. fork() waits for the calls that
+ * other threads have under way, waits apart, and both processes may go on.
+ *
+ * A struct of options begins with its size: set all of it to zero, then `size` to its sizeof, then what is wanted. Zero
+ * is the default of every member, and no member means something special by a negative number. A pointer to options may
+ * be NULL where that makes sense.
+ *
+ * Errors of every call on a ledger: BGL_ERROR_INVALID_VALUE (a value that cannot be, text that is not UTF-8),
+ * _TOO_LARGE, _NO_LEDGER (nothing was recorded yet), _BUSY, _NOT_A_LEDGER, _NEWER_LEDGER, _CORRUPT,
+ * _NETWORK_FILE_SYSTEM, _BAD_PATH, _UNREADABLE, _IO, _INVALID_REQUEST (a handle with the clock of the tests), _INTERNAL
+ * (a fault of bgledger, or no more handles can be had: nothing was done), BGL_MISUSE_NULL_POINTER,
+ * BGL_MISUSE_BAD_HANDLE, BGL_MISUSE_BAD_SIZE. Errors of every recording call: these, and BGL_ERROR_READ_ONLY,
+ * _DISK_FULL, _UNKNOWN (it may have taken effect: ask again, every call may be repeated). What else a call may answer
+ * stands in its comment.
  *
  * The numbers of codes and statuses, and the members of structs, never change; structs grow at their end.
  * The enums are lists of constants: calls take and return them as integers.
@@ -409,14 +421,24 @@ typedef struct bgl_events bgl_events;
  * handle that was closed, and a pointer that never was one are answered with `BGL_MISUSE_NULL_POINTER` or
  * `BGL_MISUSE_BAD_HANDLE`. The same holds for the other handles of this library.
  *
- * After fork() both processes may go on using their copy. Cancel callbacks run in the process that asked for them.
+ * After fork() both processes may go on using their copy; fork() waits for the calls that other threads have under
+ * way. Cancel callbacks run in the process that asked for them.
  */
 typedef struct bgl_ledger bgl_ledger;
 
 /**
- * Whom a task's notices go out for.
+ * A message that the ledger owes somebody about a task, as it was when it was claimed. Threads may read it at once.
+ *
+ * What the functions below return belongs to it and is valid until bgl_notice_free(). They answer NULL, BGL_ABSENT
+ * or 0 for what is absent, and for a handle that is NULL or not open.
  */
-typedef struct NotifyPolicy NotifyPolicy;
+typedef struct bgl_notice bgl_notice;
+
+/**
+ * Notices that were claimed together. Threads may share it; each notice is handed out once. In a forked child it
+ * answers BGL_MISUSE_BAD_HANDLE.
+ */
+typedef struct bgl_notices bgl_notices;
 
 /**
  * A cancel callback that is waiting for its call.
@@ -464,9 +486,13 @@ typedef struct bgl_open_options {
    */
   const char *durability;
   /**
-   * How long a call waits for other writers, in milliseconds. 0: five seconds; -1: not at all.
+   * How long a call waits for other writers, in milliseconds. 0: five seconds.
    */
   int64_t busy_timeout_ms;
+  /**
+   * 1: not at all; such a call answers BGL_ERROR_BUSY.
+   */
+  int64_t no_wait;
   /**
    * 1: never record.
    */
@@ -476,10 +502,85 @@ typedef struct bgl_open_options {
    */
   int64_t allow_network_fs;
   /**
-   * 1: for tests of bgledger itself. Every request must name the time ("now"), so that only bgl_call is of use.
+   * 1: for tests of bgledger itself. Every request must name the time ("now"), so that only bgl_call is of use; the
+   * other calls answer BGL_ERROR_INVALID_REQUEST.
    */
   int64_t test_clock;
 } bgl_open_options;
+
+/**
+ * How a task ended, by its executor's word. Begin with all zero and set `size` and `status`.
+ */
+typedef struct bgl_finish_options {
+  /**
+   * sizeof(bgl_finish_options).
+   */
+  size_t size;
+  /**
+   * BGL_STATUS_SUCCEEDED, _FAILED, _TIMED_OUT or _CANCELLED.
+   */
+  int64_t status;
+  /**
+   * The attempt that speaks. 0: the current one, whosever it is.
+   */
+  int64_t attempt;
+  /**
+   * The executor's nonce.
+   */
+  const char *nonce;
+  /**
+   * What a success amounts to: "ok" (the default), "blocked", "no_result".
+   */
+  const char *outcome;
+  /**
+   * Why it ended otherwise.
+   */
+  const char *reason;
+  /**
+   * What went wrong: its kind, such as an exception's class.
+   */
+  const char *error_type;
+  /**
+   * What went wrong, in words.
+   */
+  const char *error_message;
+  /**
+   * More, such as a traceback; cut to its end if long.
+   */
+  const char *error_detail;
+  /**
+   * The result in words.
+   */
+  const char *summary;
+  /**
+   * The result as one JSON value, kept as given.
+   */
+  const char *result_json;
+  /**
+   * A command's exit code.
+   */
+  const int64_t *exit_code;
+  /**
+   * The signal that ended a command.
+   */
+  const int64_t *signal;
+  /**
+   * The end of a command's output, as a JSON object: "tail", "bytes", "truncated".
+   */
+  const char *output_json;
+  /**
+   * Artifacts to add by name, as a JSON object.
+   */
+  const char *artifacts_json;
+  /**
+   * The attempt's total usage, as a JSON object.
+   */
+  const char *usage_json;
+  /**
+   * When it ended.
+   */
+  int64_t ended_at;
+} bgl_finish_options;
 
 /**
  * What a new task is. Begin with all zero and set `size`; `label` is needed, zero is the default of all others.
@@ -590,6 +691,10 @@ typedef struct bgl_create_options {
    * When it started.
    */
   int64_t started_at;
+  /**
+   * Record that it is over already, and how it ended; without `attempt` and `nonce`. NULL: it is not.
+   */
+  const struct bgl_finish_options *finish;
 } bgl_create_options;
 
 /**
@@ -701,80 +806,6 @@ typedef struct bgl_heartbeat_options {
    */
   int64_t lease_ms;
 } bgl_heartbeat_options;
-
-/**
- * How a task ended, by its executor's word. Begin with all zero and set `size` and `status`.
- */
-typedef struct bgl_finish_options {
-  /**
-   * sizeof(bgl_finish_options).
-   */
-  size_t size;
-  /**
-   * BGL_STATUS_SUCCEEDED, _FAILED, _TIMED_OUT or _CANCELLED.
-   */
-  int64_t status;
-  /**
-   * The attempt that speaks. 0: the current one, whosever it is.
-   */
-  int64_t attempt;
-  /**
-   * The executor's nonce.
-   */
-  const char *nonce;
-  /**
-   * What a success amounts to: "ok" (the default), "blocked", "no_result".
-   */
-  const char *outcome;
-  /**
-   * Why it ended otherwise.
-   */
-  const char *reason;
-  /**
-   * What went wrong: its kind, such as an exception's class.
-   */
-  const char *error_type;
-  /**
-   * What went wrong, in words.
-   */
-  const char *error_message;
-  /**
-   * More, such as a traceback; cut to its end if long.
-   */
-  const char *error_detail;
-  /**
-   * The result in words.
-   */
-  const char *summary;
-  /**
-   * The result as one JSON value, kept as given.
-   */
-  const char *result_json;
-  /**
-   * A command's exit code.
-   */
-  const int64_t *exit_code;
-  /**
-   * The signal that ended a command.
-   */
-  const int64_t *signal;
-  /**
-   * The end of a command's output, as a JSON object: "tail", "bytes", "truncated".
-   */
-  const char *output_json;
-  /**
-   * Artifacts to add by name, as a JSON object.
-   */
-  const char *artifacts_json;
-  /**
-   * The attempt's total usage, as a JSON object.
-   */
-  const char *usage_json;
-  /**
-   * When it ended.
-   */
-  int64_t ended_at;
-} bgl_finish_options;
 
 /**
  * How a task ended, by an operator's or host's word. Begin with all zero and set `size` and `status`.
@@ -915,7 +946,7 @@ typedef struct bgl_list_options {
 } bgl_list_options;
 
 /**
- * How to wait.
+ * How to wait. NULL options: until all have ended, however long that takes.
  */
 typedef struct bgl_wait_options {
   /**
@@ -927,9 +958,13 @@ typedef struct bgl_wait_options {
    */
   int64_t any;
   /**
-   * How long, in milliseconds. 0: without end; -1: not at all.
+   * After so many milliseconds answer BGL_ERROR_WAIT_TIMED_OUT. 0: never.
    */
-  int64_t timeout_ms;
+  int64_t give_up_after_ms;
+  /**
+   * 1: only look, and answer BGL_ERROR_WAIT_TIMED_OUT at once if they have not ended.
+   */
+  int64_t no_wait;
 } bgl_wait_options;
 
 /**
@@ -951,10 +986,45 @@ typedef struct bgl_watch_options {
 } bgl_watch_options;
 
 /**
+ * Which notices are taken, and for how long. NULL options: the ten oldest of whatever recipient, for a minute.
+ */
+typedef struct bgl_notices_claim_options {
+  /**
+   * sizeof(bgl_notices_claim_options).
+   */
+  size_t size;
+  /**
+   * For these recipients: texts such as "session:KEY" or "owner:NAME". NULL: everybody's.
+   */
+  const char *const *recipients;
+  /**
+   * How many recipients there are.
+   */
+  int64_t recipient_count;
+  /**
+   * Who takes them: a name for people.
+   */
+  const char *consumer;
+  /**
+   * How long until they return if nothing is said of them, in milliseconds. 0: a minute.
+   */
+  int64_t lease_ms;
+  /**
+   * At most so many, up to 1,000. 0: ten.
+   */
+  int64_t limit;
+} bgl_notices_claim_options;
+
+/**
  * What is called when cancel of a task is requested, on a thread of the library on which all signals are blocked.
  *
  * `task` is the task as it is then; it belongs to the library and is valid during the call. The callback may use the
  * library, bgl_subscription_free() and bgl_close() included. It must return: no longjmp, no exception.
+ *
+ * All callbacks of a handle share one thread: while one runs, the others wait. bgl_subscription_free() and
+ * bgl_close() wait for a callback that runs: do not hold a lock meanwhile that the callback takes. A process that is
+ * forked from within a callback must exec or _exit before the callback returns: there nobody serves callbacks, and
+ * the thread that is left ends.
  */
 typedef void (*bgl_cancel_callback)(void *user_data, const struct bgl_task *task);
 
@@ -993,8 +1063,8 @@ int bgl_error_class(int code);
  *
  * Ownership: the caller ends the handle with bgl_close(). Thread-safe.
  * Errors: BGL_ERROR_BAD_PATH, _NOT_A_LEDGER, _NETWORK_FILE_SYSTEM, _UNREADABLE, _INVALID_VALUE (an owner, runtime or
- * option that cannot be, or text that is not UTF-8); BGL_MISUSE_NULL_POINTER (`out`), BGL_MISUSE_BAD_SIZE. The
- * message of a failed open is told by bgl_errmsg(NULL).
+ * option that cannot be, or text that is not UTF-8), _TOO_LARGE, _INTERNAL; BGL_MISUSE_NULL_POINTER (`out`),
+ * BGL_MISUSE_BAD_SIZE. The message of a failed open is told by bgl_errmsg(NULL).
  */
 int bgl_open(const char *path,
              const struct bgl_open_options *options,
@@ -1008,8 +1078,9 @@ int bgl_open(const char *path,
  * request needs no NUL at its end. The response has one, which `*out_len` does not count; `out_len` may be NULL.
  *
  * Ownership: the caller ends `*out` with bgl_free(). Thread-safe; a "wait" or "watch" blocks only its own thread.
- * Errors, without a Response: BGL_ERROR_INVALID_REQUEST (not UTF-8), BGL_MISUSE_NULL_POINTER (`request`, `out`, the
- * handle), BGL_MISUSE_BAD_HANDLE, BGL_MISUSE_BAD_LENGTH.
+ * Errors, without a Response: BGL_ERROR_INVALID_REQUEST (not UTF-8), BGL_ERROR_UNKNOWN (no memory for the Response:
+ * the request may have taken effect), BGL_ERROR_INTERNAL, BGL_MISUSE_NULL_POINTER (`request`, `out`, the handle),
+ * BGL_MISUSE_BAD_HANDLE (also if the handle was closed during a "wait" or "watch"), BGL_MISUSE_BAD_LENGTH.
  */
 int bgl_call(struct bgl_ledger *ledger,
              const char *request,
@@ -1023,9 +1094,13 @@ int bgl_call(struct bgl_ledger *ledger,
 void bgl_free(void *memory);
 
 /**
- * Ends a handle. Calls that other threads have under way on it finish first or answer BGL_MISUSE_BAD_HANDLE; waits
- * on it end soon. Its cancel callbacks are over when this returns, unless it is called from one of them. Tasks and
- * events that came from it live on; its lists and watches answer BGL_MISUSE_BAD_HANDLE and still want their own free.
+ * Ends a handle. This does not wait for calls that other threads have under way on it: they finish as if it was
+ * open, but those that wait (bgl_wait(), bgl_events_next(), a "wait" or "watch" of bgl_call()) end within half a
+ * second with BGL_MISUSE_BAD_HANDLE. Calls that begin later answer BGL_MISUSE_BAD_HANDLE.
+ *
+ * Its cancel callbacks are over when this returns, unless it is called from one of them: that one goes on, and no
+ * other is called. So do not hold a lock that a callback takes. Tasks, events and notices that came from it live on;
+ * its lists and watches answer BGL_MISUSE_BAD_HANDLE where they need it, and still want their own free.
  *
  * Thread-safe. Errors: BGL_MISUSE_NULL_POINTER, BGL_MISUSE_BAD_HANDLE (closed already, or never open).
  */
@@ -1033,11 +1108,12 @@ int bgl_close(struct bgl_ledger *ledger);
 
 /**
  * What the last failed call of this thread on this handle was refused for, in words for people. NULL for `ledger`
- * means the thread's last failed call on whatever handle, a failed bgl_open() included; failures on tasks, lists and
- * watches are told by NULL, too.
+ * means the thread's last failed call on whatever handle, a failed bgl_open() included; failures on tasks, lists,
+ * watches and notices are told by NULL, too. Calls that succeed leave it alone, and so does ending NULL, which
+ * cleaning up may do. A thread remembers the eight handles on which a call failed last.
  *
  * Ownership: the library's. The text is valid until the next call of this thread that fails, or until the thread
- * ends. Never NULL; empty if nothing failed. Thread-safe: each thread has a message of its own.
+ * ends. Never NULL; empty if nothing failed. Thread-safe: each thread has messages of its own.
  */
 const char *bgl_errmsg(struct bgl_ledger *ledger);
 
@@ -1053,9 +1129,9 @@ const char *bgl_errjson(struct bgl_ledger *ledger);
  *
  * `*flags` tells BGL_FLAG_CREATED if it was recorded now; `*task` is the task. Both may be NULL.
  * Ownership: strings are copied; the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND (a
- * parent), _ANCESTOR_CANCELLED, _INVALID_VALUE, _TOO_LARGE, and those of every recording call: _BUSY, _READ_ONLY,
- * _DISK_FULL, _IO, _UNKNOWN (ask again: every call may be repeated), _CORRUPT, _NEWER_LEDGER, and BGL_MISUSE_*.
+ * Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND,
+ * _AMBIGUOUS (`parent`, `retry_of`), _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and
+ * those of every recording call.
  */
 int bgl_create(struct bgl_ledger *ledger,
                const struct bgl_create_options *options,
@@ -1069,8 +1145,9 @@ int bgl_create(struct bgl_ledger *ledger,
  * `lookup` is a task's number as text ("42"), its id, run id or session key. `options`, `flags` and `task` may be
  * NULL; bgl_task_attempt() tells the number to name in later calls.
  * Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET, and
- * those of every recording call (see bgl_create()).
+ * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
+ * _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording
+ * call.
  */
 int bgl_start(struct bgl_ledger *ledger,
               const char *lookup,
@@ -1083,7 +1160,8 @@ int bgl_start(struct bgl_ledger *ledger,
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
  * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
- * _ALREADY_ENDED, _ALREADY_SET, and those of every recording call (see bgl_create()).
+ * _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), and those of every recording
+ * call.
  */
 int bgl_progress(struct bgl_ledger *ledger,
                  const char *lookup,
@@ -1097,7 +1175,7 @@ int bgl_progress(struct bgl_ledger *ledger,
  *
  * `options` and `flags` may be NULL. Thread-safe.
  * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
- * _ALREADY_ENDED, and those of every recording call (see bgl_create()).
+ * _ALREADY_ENDED, and those of every recording call.
  */
 int bgl_heartbeat(struct bgl_ledger *ledger,
                   const char *lookup,
@@ -1109,7 +1187,7 @@ int bgl_heartbeat(struct bgl_ledger *ledger,
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
  * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED, _FUTURE_TIME,
- * _TIME_ORDER, and those of every recording call (see bgl_create()).
+ * _TIME_ORDER, and those of every recording call.
  */
 int bgl_finish(struct bgl_ledger *ledger,
                const char *lookup,
@@ -1122,7 +1200,7 @@ int bgl_finish(struct bgl_ledger *ledger,
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
  * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every recording
- * call (see bgl_create()).
+ * call.
  */
 int bgl_settle(struct bgl_ledger *ledger,
                const char *lookup,
@@ -1136,7 +1214,7 @@ int bgl_settle(struct bgl_ledger *ledger,
  * `options`, `answer` and `task` may be NULL. Where an executor is dead and its process group is not, the group is
  * stopped first, which takes up to ten seconds.
  * Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call (see bgl_create()).
+ * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call.
  */
 int bgl_request_cancel(struct bgl_ledger *ledger,
                        const char *task_lookup,
@@ -1149,8 +1227,7 @@ int bgl_request_cancel(struct bgl_ledger *ledger,
  *
  * `lookup` is a task's number as text ("42"), its id, run id or session key.
  * Ownership: the caller ends `*out` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (several tasks with that run id), _NO_LEDGER (nothing was recorded yet),
- * _INVALID_VALUE, and those of every reading call: _BUSY, _CORRUPT, _NEWER_LEDGER, _UNREADABLE, _IO, BGL_MISUSE_*.
+ * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (several tasks with that run id), and those of every call on a ledger.
  */
 int bgl_get(struct bgl_ledger *ledger,
             const char *lookup,
@@ -1161,8 +1238,7 @@ int bgl_get(struct bgl_ledger *ledger,
  * as the ledger is then.
  *
  * `options` NULL means all tasks. Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe.
- * Errors: BGL_ERROR_INVALID_VALUE, _NOT_FOUND (the parent), _NO_LEDGER, and those of every reading call (see
- * bgl_get()).
+ * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (the parent), and those of every call on a ledger.
  */
 int bgl_list(struct bgl_ledger *ledger,
              const struct bgl_list_options *options,
@@ -1172,8 +1248,8 @@ int bgl_list(struct bgl_ledger *ledger,
  * Writes the next task to `*out`, or NULL when there are no more.
  *
  * Ownership: the caller ends each task with bgl_task_free(). Thread-safe.
- * Errors: those of every reading call (see bgl_get()); BGL_MISUSE_BAD_HANDLE also if its ledger was closed and more
- * had to be fetched. After an error it may be asked again.
+ * Errors: those of every call on a ledger; BGL_MISUSE_BAD_HANDLE also if its ledger was closed and more had to be
+ * fetched. After an error it may be asked again: no task is skipped.
  */
 int bgl_tasks_next(struct bgl_tasks *tasks,
                    struct bgl_task **out);
@@ -1188,12 +1264,12 @@ int bgl_tasks_free(struct bgl_tasks *tasks);
  * Blocks until every one of `count` tasks has ended (or any, says the option), and writes them to `*out` in the
  * order asked for, as they are then.
  *
- * A lost task counts as ended. `options` NULL means all, without end. What a session key or run id names is settled
- * at the beginning. Another thread may go on using the handle; bgl_close() from one ends the wait soon.
+ * A lost task counts as ended. What a session key or run id names is settled at the beginning. Another thread may go
+ * on using the handle; bgl_close() from one ends the wait soon.
  * Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe; the signal mask is left alone, and a signal
  * does not end the wait.
- * Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _AMBIGUOUS, _NO_LEDGER, and those of every reading call (see
- * bgl_get()); BGL_MISUSE_BAD_HANDLE also if the handle was closed meanwhile.
+ * Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger;
+ * BGL_MISUSE_BAD_HANDLE also if the handle was closed meanwhile.
  */
 int bgl_wait(struct bgl_ledger *ledger,
              const char *const *lookups,
@@ -1205,20 +1281,21 @@ int bgl_wait(struct bgl_ledger *ledger,
  * Follows the ledger, or one task. `*out` hands events out with bgl_events_next(), oldest first.
  *
  * `options` NULL means all events that come from now on. Ownership: the caller ends `*out` with bgl_events_free().
- * Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NO_LEDGER, and those of every reading call (see bgl_get()).
+ * Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger.
  */
 int bgl_watch(struct bgl_ledger *ledger,
               const struct bgl_watch_options *options,
               struct bgl_events **out);
 
 /**
- * Writes the next event to `*out`, or NULL when none came in time. Waits up to `timeout_ms` milliseconds for it:
- * 0 not at all, -1 without end.
+ * Writes the next event to `*out`, or NULL when none came in time. Waits up to `timeout_ms` milliseconds for it, as
+ * poll() does: 0 not at all, -1 without end.
  *
  * Ownership: the caller ends each event with bgl_event_free(). Thread-safe; other threads that ask the same watch
  * wait for their turn.
- * Errors: those of every reading call (see bgl_get()); BGL_MISUSE_BAD_HANDLE also if the watch was freed or its
- * ledger closed meanwhile. After an error it may be asked again: no event is skipped.
+ * Errors: BGL_ERROR_NOT_FOUND (the one task that it follows is no longer there), and those of every call on a ledger;
+ * BGL_MISUSE_BAD_HANDLE also if the watch was freed or its ledger closed meanwhile. After an error it may be asked
+ * again: no event is skipped.
  */
 int bgl_events_next(struct bgl_events *events,
                     int64_t timeout_ms,
@@ -1348,6 +1425,11 @@ const char *bgl_task_requester_agent(const struct bgl_task *task);
 const char *bgl_task_parent(const struct bgl_task *task);
 
 /**
+ * The id of the task at the top of its tree; NULL if it is the top itself. Thread-safe.
+ */
+const char *bgl_task_root(const struct bgl_task *task);
+
+/**
  * The id of the task that it runs again. Thread-safe.
  */
 const char *bgl_task_retry_of(const struct bgl_task *task);
@@ -1391,6 +1473,56 @@ const char *bgl_task_summary(const struct bgl_task *task);
  * The result as JSON, as it was given. Thread-safe.
  */
 const char *bgl_task_result_json(const struct bgl_task *task);
+
+/**
+ * The end of a command's output. Thread-safe.
+ */
+const char *bgl_task_output_tail(const struct bgl_task *task);
+
+/**
+ * What it left behind, as a JSON object by name; "{}" if there is nothing. Thread-safe.
+ */
+const char *bgl_task_artifacts_json(const struct bgl_task *task);
+
+/**
+ * What it cost over all attempts, as a JSON object. Thread-safe.
+ */
+const char *bgl_task_usage_json(const struct bgl_task *task);
+
+/**
+ * What its creator wants to find again, as a flat JSON object; "{}" if there is nothing. Thread-safe.
+ */
+const char *bgl_task_metadata_json(const struct bgl_task *task);
+
+/**
+ * Whom its notices go out for: "done_only", "state_changes", "silent". Thread-safe.
+ */
+const char *bgl_task_notify(const struct bgl_task *task);
+
+/**
+ * What became of its notices: "pending", "failed", "delivered", "dismissed", "not_applicable". Thread-safe.
+ */
+const char *bgl_task_delivery(const struct bgl_task *task);
+
+/**
+ * Who asked to cancel it. Thread-safe.
+ */
+const char *bgl_task_cancel_by(const struct bgl_task *task);
+
+/**
+ * Why it should be cancelled. Thread-safe.
+ */
+const char *bgl_task_cancel_why(const struct bgl_task *task);
+
+/**
+ * When cancel of it was first requested. Thread-safe.
+ */
+int64_t bgl_task_cancel_requested_at(const struct bgl_task *task);
+
+/**
+ * When its executor learned of that. Thread-safe.
+ */
+int64_t bgl_task_cancel_told_at(const struct bgl_task *task);
 
 /**
  * What is known of a running task's executor: "alive", "gone", "lease_expired", "unknown". Thread-safe.
@@ -1458,6 +1590,16 @@ int64_t bgl_task_progress_at(const struct bgl_task *task);
 int64_t bgl_task_lease_expires_at(const struct bgl_task *task);
 
 /**
+ * How long it may stay queued, in milliseconds. Thread-safe.
+ */
+int64_t bgl_task_queue_timeout_ms(const struct bgl_task *task);
+
+/**
+ * How long an attempt may run, in milliseconds. Thread-safe.
+ */
+int64_t bgl_task_timeout_ms(const struct bgl_task *task);
+
+/**
  * The current attempt, from 1; 0 before the first. An executor names it in each call. Thread-safe.
  */
 int64_t bgl_task_attempt(const struct bgl_task *task);
@@ -1504,16 +1646,165 @@ const char *bgl_event_id(const struct bgl_event *event);
 const char *bgl_event_json(const struct bgl_event *event);
 
 /**
+ * Takes notices that are due, oldest first, under a lease, and writes them to `*out`. It does not wait: if nothing is
+ * due there are none, and bgl_notices_token() is NULL.
+ *
+ * Deliver each one, recording its bgl_notice_key() with the effect, then say so by bgl_notices_ack(): whoever looks
+ * for the key before acting has each effect once. What is neither acknowledged nor refused returns when the lease
+ * runs out.
+ * Ownership: the caller ends `*out` with bgl_notices_free(). Thread-safe.
+ * Errors: those of every recording call.
+ */
+int bgl_notices_claim(struct bgl_ledger *ledger,
+                      const struct bgl_notices_claim_options *options,
+                      struct bgl_notices **out);
+
+/**
+ * Says that `count` notices of a claim were delivered: all or none of them. Asking again changes nothing.
+ *
+ * `claim` is the word of bgl_notices_token(), `ids` are those of bgl_notice_id(). `*changed`, which may be NULL,
+ * tells how many were not acknowledged before. The strings are copied. Thread-safe.
+ * Errors: BGL_ERROR_NO_NOTICE (withdrawn meanwhile, by a newer outcome), _STALE_CLAIM (the lease ran out and somebody
+ * else has it, or it was refused or dismissed), and those of every recording call.
+ */
+int bgl_notices_ack(struct bgl_ledger *ledger,
+                    const char *claim,
+                    const char *const *ids,
+                    size_t count,
+                    uint64_t *changed);
+
+/**
+ * Says that `count` notices of a claim could not be delivered, and why: all or none of them. They are tried again
+ * later, ever more seldom, and end as dead letters.
+ *
+ * As bgl_notices_ack() in all else. Thread-safe. Errors: BGL_ERROR_NO_NOTICE, _STALE_CLAIM, _NOTICE_SETTLED (it was
+ * acknowledged), and those of every recording call.
+ */
+int bgl_notices_nack(struct bgl_ledger *ledger,
+                     const char *claim,
+                     const char *const *ids,
+                     size_t count,
+                     const char *reason,
+                     uint64_t *changed);
+
+/**
+ * The word that names the claim in bgl_notices_ack() and bgl_notices_nack(). NULL if nothing was due, or if the
+ * handle is not open; valid until bgl_notices_free(). Thread-safe.
+ */
+const char *bgl_notices_token(const struct bgl_notices *notices);
+
+/**
+ * Writes the next notice to `*out`, or NULL when there are no more.
+ *
+ * Ownership: the caller ends each notice with bgl_notice_free(). Thread-safe.
+ * Errors: BGL_MISUSE_NULL_POINTER, BGL_MISUSE_BAD_HANDLE; BGL_ERROR_INTERNAL if no more handles can be had. After an
+ * error it may be asked again: no notice is skipped.
+ */
+int bgl_notices_next(struct bgl_notices *notices,
+                     struct bgl_notice **out);
+
+/**
+ * Ends what a claim brought; the claim itself goes on. Notices that it handed out live on. NULL is answered with
+ * BGL_MISUSE_NULL_POINTER, a handle that was freed before with BGL_MISUSE_BAD_HANDLE. Thread-safe.
+ */
+int bgl_notices_free(struct bgl_notices *notices);
+
+/**
+ * Ends a notice's handle and frees what its functions returned. NULL is answered with BGL_MISUSE_NULL_POINTER, a
+ * handle that was freed before with BGL_MISUSE_BAD_HANDLE. Thread-safe.
+ */
+int bgl_notice_free(struct bgl_notice *notice);
+
+/**
+ * Writes the notice's task, as it was when the notice was claimed, to `*out`.
+ *
+ * Ownership: the caller ends `*out` with bgl_task_free(); it outlives the notice. Thread-safe.
+ * Errors: BGL_MISUSE_NULL_POINTER, BGL_MISUSE_BAD_HANDLE; BGL_ERROR_INTERNAL if no more handles can be had.
+ */
+int bgl_notice_task(const struct bgl_notice *notice, struct bgl_task **out);
+
+/**
+ * Its name within this ledger, such as "34/session:chat". Thread-safe.
+ */
+const char *bgl_notice_id(const struct bgl_notice *notice);
+
+/**
+ * Its name everywhere: recorded with the effect, it makes sure that there is one. Thread-safe.
+ */
+const char *bgl_notice_key(const struct bgl_notice *notice);
+
+/**
+ * What happened: the type of the event that owes it, such as "finished". Thread-safe.
+ */
+const char *bgl_notice_type(const struct bgl_notice *notice);
+
+/**
+ * Who gets it: "session:KEY" or "owner:NAME". Thread-safe.
+ */
+const char *bgl_notice_recipient(const struct bgl_notice *notice);
+
+/**
+ * What it says, in words for people. Thread-safe.
+ */
+const char *bgl_notice_message(const struct bgl_notice *notice);
+
+/**
+ * Where it stands: "claimed" as a claim brings it. Thread-safe.
+ */
+const char *bgl_notice_state(const struct bgl_notice *notice);
+
+/**
+ * Who took it. Thread-safe.
+ */
+const char *bgl_notice_consumer(const struct bgl_notice *notice);
+
+/**
+ * Why it was refused before. Thread-safe.
+ */
+const char *bgl_notice_reason(const struct bgl_notice *notice);
+
+/**
+ * The whole notice as JSON: what `bgledger notices claim --json` has under "notices". Thread-safe.
+ */
+const char *bgl_notice_json(const struct bgl_notice *notice);
+
+/**
+ * The seq of the event that owes it. 0 if the handle is not open. Thread-safe.
+ */
+uint64_t bgl_notice_seq(const struct bgl_notice *notice);
+
+/**
+ * The task's number. 0 if the handle is not open. Thread-safe.
+ */
+uint64_t bgl_notice_number(const struct bgl_notice *notice);
+
+/**
+ * The outcome it speaks of: each end and each recovery of a task opens another one. Thread-safe.
+ */
+int64_t bgl_notice_generation(const struct bgl_notice *notice);
+
+/**
+ * How often it was claimed, this time included. Thread-safe.
+ */
+int64_t bgl_notice_attempts(const struct bgl_notice *notice);
+
+/**
+ * When its lease ends, in milliseconds since 1970 UTC. Thread-safe.
+ */
+int64_t bgl_notice_due_at(const struct bgl_notice *notice);
+
+/**
  * Calls `callback(user_data, task)` once, on a thread of the library, when cancel of a task is requested: for the
  * executor of its current attempt. If it is requested already, the callback is called soon.
  *
  * Before the call the ledger is told that the executor knows (as a heartbeat of that attempt does). If another
- * attempt holds the task by then, the callback is not called. It is called in the process that asked for it, not in
- * its forked children. `*out` stays valid after the call.
+ * attempt holds the task by then, or the task is no longer there, the callback is not called. It is called in the
+ * process that asked for it, not in its forked children. It may run, and be over, before this call has written
+ * `*out`, which stays valid after the callback.
  * Ownership: the caller ends `*out` with bgl_subscription_free(); bgl_close() stops the callback, too. What
- * `user_data` points to must live until either has returned. Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NO_LEDGER, and those of every reading call (see bgl_get()); _INTERNAL if
- * no thread can be had.
+ * `user_data` points to must live until either has returned, or until this call has failed. Thread-safe.
+ * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no thread
+ * can be had.
  */
 int bgl_on_cancel(struct bgl_ledger *ledger,
                   const char *lookup,
@@ -1523,7 +1814,7 @@ int bgl_on_cancel(struct bgl_ledger *ledger,
 
 /**
  * Ends a cancel callback. When this returns it is not running and will not be called any more, unless this is called
- * from within it: then it will not be called again.
+ * from within it: then it will not be called again. So do not hold a lock that the callback takes.
  *
  * NULL is answered with BGL_MISUSE_NULL_POINTER, a handle that was freed before with BGL_MISUSE_BAD_HANDLE.
  * Thread-safe.

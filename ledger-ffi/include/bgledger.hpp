@@ -55,6 +55,14 @@ inline std::optional<std::string> text(const char *found)
     return found ? std::optional<std::string>(found) : std::nullopt;
 }
 
+inline std::vector<const char *> pointers(const std::vector<std::string> &texts)
+{
+    std::vector<const char *> pointers;
+    for (const auto &text : texts)
+        pointers.push_back(text.c_str());
+    return pointers;
+}
+
 inline std::optional<std::int64_t> integer(std::int64_t found)
 {
     return found == BGL_ABSENT ? std::nullopt : std::optional<std::int64_t>(found);
@@ -85,6 +93,8 @@ public:
     std::int64_t attempt() const noexcept { return bgl_task_attempt(get()); }
     bool cancel_requested() const noexcept { return bgl_task_cancel_requested(get()) == 1; }
     bool has_ended() const noexcept { return bgl_task_has_ended(get()) == 1; }
+    std::optional<std::string> outcome() const { return detail::text(bgl_task_outcome(get())); }
+    std::optional<std::string> reason() const { return detail::text(bgl_task_reason(get())); }
     std::optional<std::string> summary() const { return detail::text(bgl_task_summary(get())); }
     std::optional<std::string> result_json() const { return detail::text(bgl_task_result_json(get())); }
     std::optional<std::string> error_message() const { return detail::text(bgl_task_error_message(get())); }
@@ -146,9 +156,66 @@ private:
     detail::owned<bgl_events, bgl_events_free> handle_;
 };
 
-/// A cancel callback; ends with the object. Destroy it before its ledger is destroyed, and not from within itself.
+/// A message that the ledger owes somebody about a task.
+class notice {
+public:
+    explicit notice(bgl_notice *handle) noexcept : handle_(handle) {}
+
+    bgl_notice *get() const noexcept { return handle_.get(); }
+    std::string id() const { return detail::text(bgl_notice_id(get())).value_or(""); }
+    /// Recorded with the effect, it makes sure that there is one.
+    std::string key() const { return detail::text(bgl_notice_key(get())).value_or(""); }
+    std::string type() const { return detail::text(bgl_notice_type(get())).value_or(""); }
+    std::string recipient() const { return detail::text(bgl_notice_recipient(get())).value_or(""); }
+    std::string message() const { return detail::text(bgl_notice_message(get())).value_or(""); }
+    std::uint64_t number() const noexcept { return bgl_notice_number(get()); }
+    std::int64_t attempts() const noexcept { return bgl_notice_attempts(get()); }
+    std::string json() const { return detail::text(bgl_notice_json(get())).value_or(""); }
+
+    /// The task as it was when the notice was claimed.
+    bgledger::task task() const
+    {
+        bgl_task *found = nullptr;
+        detail::check(bgl_notice_task(get(), &found));
+        return bgledger::task(found);
+    }
+
+private:
+    detail::owned<bgl_notice, bgl_notice_free> handle_;
+};
+
+/// Notices that were claimed together.
+class notices {
+public:
+    explicit notices(bgl_notices *handle) noexcept : handle_(handle) {}
+
+    /// What to answer them with; nothing if none was due.
+    std::optional<std::string> token() const { return detail::text(bgl_notices_token(handle_.get())); }
+
+    std::optional<notice> next()
+    {
+        bgl_notice *found = nullptr;
+        detail::check(bgl_notices_next(handle_.get(), &found));
+        return found ? std::optional<notice>(notice(found)) : std::nullopt;
+    }
+
+private:
+    detail::owned<bgl_notices, bgl_notices_free> handle_;
+};
+
+/// A cancel callback; ends with the object, or when another one is assigned to it: both wait for a call that is under
+/// way. End it before its ledger is destroyed, and not from within itself.
 class subscription {
 public:
+    subscription(subscription &&) noexcept = default;
+    subscription &operator=(subscription &&other) noexcept
+    {
+        // In this order: until the old handle has ended, its callback may be running.
+        handle_ = std::move(other.handle_);
+        callback_ = std::move(other.callback_);
+        return *this;
+    }
+
     subscription(bgl_ledger *ledger, const std::string &lookup, std::function<void(const bgl_task *)> callback)
         : callback_(std::make_unique<std::function<void(const bgl_task *)>>(std::move(callback)))
     {
@@ -156,6 +223,8 @@ public:
         detail::check(bgl_on_cancel(ledger, lookup.c_str(), &subscription::called, callback_.get(), &handle), ledger);
         handle_.reset(handle);
     }
+
+    ~subscription() = default;
 
 private:
     // An exception must not pass through the library.
@@ -270,9 +339,7 @@ public:
 
     tasks wait(const std::vector<std::string> &lookups, const bgl_wait_options *given = nullptr)
     {
-        std::vector<const char *> names;
-        for (const auto &lookup : lookups)
-            names.push_back(lookup.c_str());
+        auto names = detail::pointers(lookups);
         bgl_tasks *ended = nullptr;
         detail::check(bgl_wait(get(), names.data(), names.size(), given, &ended), get());
         return tasks(ended);
@@ -283,6 +350,32 @@ public:
         bgl_events *come = nullptr;
         detail::check(bgl_watch(get(), given, &come), get());
         return events(come);
+    }
+
+    /// What is due now, under a lease.
+    notices claim(const bgl_notices_claim_options *given = nullptr)
+    {
+        bgl_notices *claimed = nullptr;
+        detail::check(bgl_notices_claim(get(), given, &claimed), get());
+        return notices(claimed);
+    }
+
+    /// How many were not acknowledged before.
+    std::uint64_t ack(const std::string &token, const std::vector<std::string> &ids)
+    {
+        auto names = detail::pointers(ids);
+        std::uint64_t changed = 0;
+        detail::check(bgl_notices_ack(get(), token.c_str(), names.data(), names.size(), &changed), get());
+        return changed;
+    }
+
+    std::uint64_t nack(const std::string &token, const std::vector<std::string> &ids, const std::string &reason)
+    {
+        auto names = detail::pointers(ids);
+        std::uint64_t changed = 0;
+        detail::check(bgl_notices_nack(get(), token.c_str(), names.data(), names.size(), reason.c_str(), &changed),
+                      get());
+        return changed;
     }
 
     /// The callback runs on a thread of the library.

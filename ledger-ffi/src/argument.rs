@@ -120,6 +120,31 @@ pub(crate) unsafe fn required<'a>(name: &str, given: *const c_char) -> Result<&'
     unsafe { text(name, given) }?.ok_or_else(|| null(name))
 }
 
+/// A list of texts, each of which is needed.
+///
+/// # Safety
+///
+/// NULL, or `count` texts of which the same holds as of [`text`].
+pub(crate) unsafe fn list<'a>(
+    name: &str,
+    given: *const *const c_char,
+    count: usize,
+    most: usize,
+) -> Result<Vec<&'a str>, Fault> {
+    if count > most {
+        return Err(Error::TooLarge { field: name.into(), actual: count as u64, limit: most as u64 }.into());
+    }
+    if count > 0 && given.is_null() {
+        return Err(null(name));
+    }
+    let mut texts = Vec::with_capacity(count);
+    for at in 0..count {
+        // SAFETY: the caller vouches for `count` texts.
+        texts.push(unsafe { required(&format!("{name}[{at}]"), given.add(at).read())? });
+    }
+    Ok(texts)
+}
+
 /// The name of a task that is needed.
 ///
 /// # Safety

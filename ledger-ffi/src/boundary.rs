@@ -49,7 +49,10 @@ impl Fault {
     }
 }
 
-/// The last failure of a thread.
+/// Handles of whose last failure a thread knows at once.
+const REMEMBERED: usize = 8;
+
+/// A thread's last failure on a handle.
 struct Last {
     /// The handle it is told for.
     handle: usize,
@@ -59,7 +62,8 @@ struct Last {
 }
 
 thread_local! {
-    static LAST: RefCell<Option<Last>> = const { RefCell::new(None) };
+    /// The newest comes last.
+    static LAST: RefCell<Vec<Last>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Which text of a failure is wanted.
@@ -73,7 +77,7 @@ pub(crate) enum Told {
 pub(crate) fn last(handle: usize, told: Told) -> Option<*const std::ffi::c_char> {
     LAST.try_with(|last| {
         let mut last = last.try_borrow_mut().ok()?;
-        let last = last.as_mut().filter(|last| handle == 0 || last.handle == handle)?;
+        let last = last.iter_mut().rev().find(|last| handle == 0 || last.handle == handle)?;
         let text = match told {
             Told::Message => last.message.get_or_insert_with(|| c_text(last.fault.message())),
             Told::Json => last.json.get_or_insert_with(|| c_text(last.fault.json())),
@@ -100,19 +104,37 @@ fn panicked(payload: &(dyn Any + Send)) -> Fault {
 
 /// Runs the body of a call that answers with a code; a failure is kept for `bgl_errmsg`.
 pub(crate) fn run(handle: usize, body: impl FnOnce() -> Result<(), Fault>) -> c_int {
-    let outcome = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(panicked(&*payload)));
-    match outcome {
+    match attempt(body) {
         Ok(()) => BGL_OK,
         Err(fault) => {
             let code = fault.code();
-            let _ = LAST.try_with(|last| {
-                if let Ok(mut last) = last.try_borrow_mut() {
-                    *last = Some(Last { handle, fault, message: None, json: None });
-                }
-            });
+            remember(handle, fault);
             code
         }
     }
+}
+
+/// The same for a call that ends a handle. To end NULL is what cleaning up does after a failure, whose message stays.
+pub(crate) fn end(handle: usize, body: impl FnOnce() -> Result<(), Fault>) -> c_int {
+    match handle {
+        0 => attempt(body).map_or_else(|fault| fault.code(), |()| BGL_OK),
+        _ => run(handle, body),
+    }
+}
+
+fn attempt(body: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(panicked(&*payload)))
+}
+
+fn remember(handle: usize, fault: Fault) {
+    let _ = LAST.try_with(|last| {
+        let Ok(mut last) = last.try_borrow_mut() else { return };
+        last.retain(|last| last.handle != handle);
+        if last.len() >= REMEMBERED {
+            last.remove(0);
+        }
+        last.push(Last { handle, fault, message: None, json: None });
+    });
 }
 
 /// Runs the body of a call that answers with a plain value.
@@ -122,8 +144,15 @@ pub(crate) fn value<T>(otherwise: T, body: impl FnOnce() -> Option<T>) -> T {
 
 /// The body of every exported function: no panic leaves it.
 ///
-/// `exported!(handle, { … })` answers with a code; `exported!(value or otherwise, { … })` with a plain value.
+/// `exported!(handle, { … })` answers with a code, as does `exported!(end handle, { … })`, which ends the handle;
+/// `exported!(value or otherwise, { … })` answers with a plain value.
 macro_rules! exported {
+    (end $handle:expr, $body:block) => {
+        $crate::boundary::end($handle.addr(), || -> Result<(), $crate::boundary::Fault> {
+            $body;
+            Ok(())
+        })
+    };
     ($handle:expr, $body:block) => {
         $crate::boundary::run($handle.addr(), || -> Result<(), $crate::boundary::Fault> {
             $body;

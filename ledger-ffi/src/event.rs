@@ -42,7 +42,7 @@ fn text(
 /// handle that was freed before with BGL_MISUSE_BAD_HANDLE. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_event_free(event: *mut Event) -> c_int {
-    exported!(std::ptr::null::<Event>(), {
+    exported!(end event, {
         let _ended: Arc<EventBox> = handle::close(event)?;
     })
 }

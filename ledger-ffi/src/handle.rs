@@ -7,12 +7,16 @@ use crate::boundary::Fault;
 use crate::code::Misuse;
 use crate::event::EventBox;
 use crate::ledger::LedgerBox;
-use crate::read::{EventsBox, TasksBox};
+use crate::notice::{NoticeBox, NoticesBox};
+use crate::read::TasksBox;
 use crate::subscription::SubscriptionBox;
 use crate::task::TaskBox;
+use crate::watch::EventsBox;
 use bgledger_store::platform;
 use std::cell::RefCell;
 use std::ptr;
+#[cfg(debug_assertions)]
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once, PoisonError, RwLock, RwLockWriteGuard};
 
 /// The low bits of a handle are its place, from 1; the bits above are its generation. Together they stay below 2^47,
@@ -32,6 +36,8 @@ pub(crate) enum Object {
     Tasks(Arc<TasksBox>),
     Events(Arc<EventsBox>),
     Event(Arc<EventBox>),
+    Notices(Arc<NoticesBox>),
+    Notice(Arc<NoticeBox>),
     Subscription(Arc<SubscriptionBox>),
 }
 
@@ -63,6 +69,8 @@ kinds! {
     Tasks(TasksBox) "bgl_tasks";
     Events(EventsBox) "bgl_events";
     Event(EventBox) "bgl_event";
+    Notices(NoticesBox) "bgl_notices";
+    Notice(NoticeBox) "bgl_notice";
     Subscription(SubscriptionBox) "bgl_subscription";
 }
 
@@ -78,6 +86,13 @@ struct Table {
     free: Vec<usize>,
 }
 
+impl Table {
+    /// Places that cannot be given out.
+    fn taken(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+}
+
 static TABLE: RwLock<Table> = RwLock::new(Table { slots: Vec::new(), free: Vec::new() });
 
 fn parts(address: usize) -> Option<(usize, usize)> {
@@ -85,16 +100,27 @@ fn parts(address: usize) -> Option<(usize, usize)> {
     Some((place, address >> PLACE_BITS))
 }
 
-/// Gives an object a handle.
-pub(crate) fn open<K: Kind, C>(object: K) -> Result<*mut C, Fault> {
+/// A place that is kept for an object that is yet to come, so that what the ledger did is never untold for want of a
+/// handle. It is given back if the object does not come.
+#[derive(Debug)]
+pub(crate) struct Place {
+    place: usize,
+    generation: usize,
+}
+
+/// Keeps a place.
+pub(crate) fn reserve() -> Result<Place, Fault> {
     guard_forks();
-    let object = Arc::new(object).into_object();
     let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-    let place = match table.free.pop() {
+    let most = (1 << PLACE_BITS) - 1;
+    #[cfg(debug_assertions)]
+    let most = most.min(MOST.load(Ordering::Relaxed));
+    let free = if table.taken() < most { table.free.pop() } else { None };
+    let place = match free {
         Some(place) => place,
-        None if table.slots.len() >= (1 << PLACE_BITS) - 1 => {
+        None if table.taken() >= most => {
             drop(table);
-            return Err(bgledger_core::Error::internal("too many open handles").into());
+            return Err(bgledger_core::Error::internal("too many open handles; nothing was done").into());
         }
         None => {
             let drawn = u32::from_le_bytes(platform::random_bytes()) % FIRST_GENERATIONS;
@@ -102,11 +128,45 @@ pub(crate) fn open<K: Kind, C>(object: K) -> Result<*mut C, Fault> {
             table.slots.len() - 1
         }
     };
-    let Some(slot) = table.slots.get_mut(place) else {
-        return Err(bgledger_core::Error::internal("a handle without a place").into());
-    };
-    slot.object = Some(object);
-    Ok(ptr::without_provenance_mut((slot.generation << PLACE_BITS) | (place + 1)))
+    let generation = table.slots.get(place).map_or(0, |slot| slot.generation);
+    Ok(Place { place, generation })
+}
+
+impl Place {
+    /// Gives the object its handle.
+    pub(crate) fn fill<K: Kind, C>(self, object: K) -> *mut C {
+        let object = Arc::new(object).into_object();
+        let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = table.slots.get_mut(self.place) {
+            slot.object = Some(object);
+        }
+        drop(table);
+        let handle = ptr::without_provenance_mut((self.generation << PLACE_BITS) | (self.place + 1));
+        std::mem::forget(self);
+        handle
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        TABLE.write().unwrap_or_else(PoisonError::into_inner).free.push(self.place);
+    }
+}
+
+/// Gives an object a handle, where nothing is lost if there is none.
+pub(crate) fn open<K: Kind, C>(object: K) -> Result<*mut C, Fault> {
+    Ok(reserve()?.fill(object))
+}
+
+/// So many handles may be open: fewer where a test wants the table full.
+#[cfg(debug_assertions)]
+static MOST: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Leaves room for so many more handles; `None`: as many as there may be.
+#[cfg(debug_assertions)]
+pub(crate) fn leave_room(more: Option<usize>) {
+    let taken = TABLE.read().unwrap_or_else(PoisonError::into_inner).taken();
+    MOST.store(more.map_or(usize::MAX, |more| taken + more), Ordering::Relaxed);
 }
 
 /// The object of a handle.

@@ -9,13 +9,19 @@
 #![expect(clippy::missing_safety_doc, reason = "what a caller owes is said in the header, in words for C")]
 
 mod argument;
+mod blocking;
 mod boundary;
 pub mod code;
 pub mod event;
 mod handle;
 pub mod ledger;
+pub mod notice;
 pub mod option;
+#[cfg(debug_assertions)]
+mod order;
 pub mod read;
 pub mod record;
 pub mod subscription;
 pub mod task;
+pub mod wait;
+pub mod watch;

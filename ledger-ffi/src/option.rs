@@ -60,6 +60,8 @@ pub struct CreateOptions {
     pub lease_ms: i64,
     /// When it started.
     pub started_at: i64,
+    /// Record that it is over already, and how it ended; without `attempt` and `nonce`. NULL: it is not.
+    pub finish: *const FinishOptions,
 }
 
 /// How a task is claimed. NULL options: by this process (or as the handle was opened), without a lease.

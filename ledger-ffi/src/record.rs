@@ -6,16 +6,17 @@ use crate::argument::{
 };
 use crate::boundary::{Fault, exported};
 use crate::code::CancelAnswer;
-use crate::handle;
+use crate::handle::{self, Place};
 use crate::ledger::{self, Ledger};
 use crate::option::{
     CancelOptions, CreateOptions, FinishOptions, HeartbeatOptions, ProgressOptions, SettleOptions, StartOptions,
 };
 use crate::task::{Task, TaskBox};
 use bgledger_core::{
-    CancelRequest, ClaimSpec, Create, Error, Failure, Fill, Finish, Heartbeat, NotifyPolicy, ProgressRequest, Recorded,
-    Settle, Start, TaskView,
+    Call, CancelRequest, ClaimSpec, Create, EndSpec, Error, Failure, Fill, Finish, Heartbeat, NotifyPolicy,
+    ProgressRequest, Recorded, Settle, Start, TaskView,
 };
+use bgledger_store::Ledger as Store;
 use std::ffi::{c_char, c_int};
 
 /// In the flags that a recording call writes: the task was recorded now, not before.
@@ -32,9 +33,9 @@ pub const BGL_FLAG_DEADLINE_PASSED: u32 = 8;
 ///
 /// `*flags` tells BGL_FLAG_CREATED if it was recorded now; `*task` is the task. Both may be NULL.
 /// Ownership: strings are copied; the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND (a
-/// parent), _ANCESTOR_CANCELLED, _INVALID_VALUE, _TOO_LARGE, and those of every recording call: _BUSY, _READ_ONLY,
-/// _DISK_FULL, _IO, _UNKNOWN (ask again: every call may be repeated), _CORRUPT, _NEWER_LEDGER, and BGL_MISUSE_*.
+/// Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND,
+/// _AMBIGUOUS (`parent`, `retry_of`), _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and
+/// those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_create(
     ledger: *mut Ledger,
@@ -47,11 +48,12 @@ pub unsafe extern "C" fn bgl_create(
         needed("options", options.cast_mut())?;
         // SAFETY: C's promise.
         let create = unsafe { create_request(argument::read(options)?)? };
+        let place = place_for(task)?;
         let reply = open.store.call(create)?;
         let told = if reply.created { BGL_FLAG_CREATED | BGL_FLAG_CHANGED } else { 0 };
         let asked = if reply.task.task.cancel.is_some() { BGL_FLAG_CANCEL_REQUESTED } else { 0 };
         // SAFETY: C's promise.
-        unsafe { answer(told | asked, reply.task, flags, task)? };
+        unsafe { answer(place, told | asked, reply.task, flags, task) };
     })
 }
 
@@ -86,8 +88,36 @@ unsafe fn create_request(given: CreateOptions) -> Result<Create, Fault> {
             timeout: span("timeout_ms", given.timeout_ms)?,
             created_at: time("created_at", given.created_at)?,
             start: is_started.then_some(ClaimSpec { executor, lease, started_at }),
-            finish: None,
+            finish: end(given.finish)?,
         })
+    }
+}
+
+/// An end as part of a creation.
+unsafe fn end(given: *const FinishOptions) -> Result<Option<EndSpec>, Fault> {
+    if given.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: C's promise: as large as it says, and every text ends with a NUL.
+    unsafe {
+        let given = argument::read(given)?;
+        if given.attempt != 0 || !given.nonce.is_null() {
+            return Err(Error::invalid("finish", "an attempt or nonce", "none: nobody claimed it before").into());
+        }
+        Ok(Some(EndSpec {
+            status: status(given.status)?,
+            outcome: owned("outcome", given.outcome)?,
+            reason: owned("reason", given.reason)?,
+            error: failure(given.error_type, given.error_message, given.error_detail)?,
+            summary: owned("summary", given.summary)?,
+            result: raw_json("result_json", given.result_json)?,
+            exit_code: small("exit_code", given.exit_code)?,
+            signal: small("signal", given.signal)?,
+            output: json("output_json", given.output_json)?,
+            artifacts: json("artifacts_json", given.artifacts_json)?.unwrap_or_default(),
+            usage: json("usage_json", given.usage_json)?,
+            ended_at: time("ended_at", given.ended_at)?,
+        }))
     }
 }
 
@@ -98,24 +128,38 @@ unsafe fn notify(given: *const c_char) -> Result<Option<NotifyPolicy>, Fault> {
     Ok(Some(NotifyPolicy::from_word(word).ok_or_else(unknown)?))
 }
 
-/// Writes what a recording call answers.
-unsafe fn answer(told: u32, view: TaskView, flags: *mut u32, task: *mut *mut Task) -> Result<(), Fault> {
-    let handle = if task.is_null() { std::ptr::null_mut() } else { handle::open(TaskBox::new(view))? };
-    // SAFETY: C's promise.
-    unsafe {
-        put(task, handle);
-        put(flags, told);
-    }
-    Ok(())
+/// The place of the task that a call will answer with, if that is wanted.
+fn place_for(task: *mut *mut Task) -> Result<Option<Place>, Fault> {
+    if task.is_null() { Ok(None) } else { handle::reserve().map(Some) }
 }
 
-unsafe fn recorded(reply: Recorded, flags: *mut u32, task: *mut *mut Task) -> Result<(), Fault> {
+/// Writes what a recording call answers.
+unsafe fn answer(place: Option<Place>, told: u32, view: TaskView, flags: *mut u32, task: *mut *mut Task) {
+    // SAFETY: C's promise.
+    unsafe {
+        if let Some(place) = place {
+            put(task, place.fill(TaskBox::new(view)));
+        }
+        put(flags, told);
+    }
+}
+
+/// Carries out what changes one task, and writes what it answers.
+unsafe fn recorded(
+    store: &Store,
+    request: impl Call<Reply = Recorded>,
+    flags: *mut u32,
+    task: *mut *mut Task,
+) -> Result<(), Fault> {
+    let place = place_for(task)?;
+    let reply = store.call(request)?;
     let bit = |is_set: bool, bit: u32| if is_set { bit } else { 0 };
     let told = bit(reply.changed, BGL_FLAG_CHANGED)
         | bit(reply.cancel_requested, BGL_FLAG_CANCEL_REQUESTED)
         | bit(reply.deadline_passed, BGL_FLAG_DEADLINE_PASSED);
     // SAFETY: C's promise.
-    unsafe { answer(told, reply.task, flags, task) }
+    unsafe { answer(place, told, reply.task, flags, task) };
+    Ok(())
 }
 
 /// Claims a queued task, or takes over a lost one: the next attempt. The same start again by the same executor
@@ -124,8 +168,9 @@ unsafe fn recorded(reply: Recorded, flags: *mut u32, task: *mut *mut Task) -> Re
 /// `lookup` is a task's number as text ("42"), its id, run id or session key. `options`, `flags` and `task` may be
 /// NULL; bgl_task_attempt() tells the number to name in later calls.
 /// Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET, and
-/// those of every recording call (see bgl_create()).
+/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
+/// _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_start(
     ledger: *mut Ledger,
@@ -146,7 +191,7 @@ pub unsafe extern "C" fn bgl_start(
                 started_at: time("started_at", given.started_at)?,
                 fill: json("fill_json", given.fill_json)?.unwrap_or_else(Fill::default),
             };
-            recorded(open.store.call(start)?, flags, task)?;
+            recorded(&open.store, start, flags, task)?;
         }
     })
 }
@@ -155,7 +200,8 @@ pub unsafe extern "C" fn bgl_start(
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
 /// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
-/// _ALREADY_ENDED, _ALREADY_SET, and those of every recording call (see bgl_create()).
+/// _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), and those of every recording
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_progress(
     ledger: *mut Ledger,
@@ -185,7 +231,7 @@ pub unsafe extern "C" fn bgl_progress(
                 lease: span("lease_ms", given.lease_ms)?,
                 fill: json("fill_json", given.fill_json)?.unwrap_or_else(Fill::default),
             };
-            recorded(open.store.call(progress)?, flags, task)?;
+            recorded(&open.store, progress, flags, task)?;
         }
     })
 }
@@ -202,7 +248,7 @@ fn attempt(given: i64) -> Result<Option<u32>, Fault> {
 ///
 /// `options` and `flags` may be NULL. Thread-safe.
 /// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
-/// _ALREADY_ENDED, and those of every recording call (see bgl_create()).
+/// _ALREADY_ENDED, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_heartbeat(
     ledger: *mut Ledger,
@@ -221,7 +267,7 @@ pub unsafe extern "C" fn bgl_heartbeat(
                 nonce: owned("nonce", given.nonce)?,
                 lease: span("lease_ms", given.lease_ms)?,
             };
-            recorded(open.store.call(heartbeat)?, flags, std::ptr::null_mut())?;
+            recorded(&open.store, heartbeat, flags, std::ptr::null_mut())?;
         }
     })
 }
@@ -230,7 +276,7 @@ pub unsafe extern "C" fn bgl_heartbeat(
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
 /// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED, _FUTURE_TIME,
-/// _TIME_ORDER, and those of every recording call (see bgl_create()).
+/// _TIME_ORDER, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_finish(
     ledger: *mut Ledger,
@@ -262,7 +308,7 @@ pub unsafe extern "C" fn bgl_finish(
                 usage: json("usage_json", given.usage_json)?,
                 ended_at: time("ended_at", given.ended_at)?,
             };
-            recorded(open.store.call(finish)?, flags, task)?;
+            recorded(&open.store, finish, flags, task)?;
         }
     })
 }
@@ -295,7 +341,7 @@ unsafe fn failure(
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
 /// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every recording
-/// call (see bgl_create()).
+/// call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_settle(
     ledger: *mut Ledger,
@@ -322,7 +368,7 @@ pub unsafe extern "C" fn bgl_settle(
                 result: raw_json("result_json", given.result_json)?,
                 ended_at: time("ended_at", given.ended_at)?,
             };
-            recorded(open.store.call(settle)?, flags, task)?;
+            recorded(&open.store, settle, flags, task)?;
         }
     })
 }
@@ -332,7 +378,7 @@ pub unsafe extern "C" fn bgl_settle(
 /// `options`, `answer` and `task` may be NULL. Where an executor is dead and its process group is not, the group is
 /// stopped first, which takes up to ten seconds.
 /// Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call (see bgl_create()).
+/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_request_cancel(
     ledger: *mut Ledger,
@@ -351,8 +397,9 @@ pub unsafe extern "C" fn bgl_request_cancel(
                 by: owned("by", given.by)?,
                 why: owned("why", given.why)?,
             };
+            let place = place_for(task)?;
             let reply = open.store.call(request)?;
-            self::answer(0, reply.task, std::ptr::null_mut(), task)?;
+            self::answer(place, 0, reply.task, std::ptr::null_mut(), task);
             put(answer, CancelAnswer::from(reply.cancel) as i32);
         }
     })

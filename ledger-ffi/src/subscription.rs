@@ -24,6 +24,11 @@ pub struct Subscription {
 ///
 /// `task` is the task as it is then; it belongs to the library and is valid during the call. The callback may use the
 /// library, bgl_subscription_free() and bgl_close() included. It must return: no longjmp, no exception.
+///
+/// All callbacks of a handle share one thread: while one runs, the others wait. bgl_subscription_free() and
+/// bgl_close() wait for a callback that runs: do not hold a lock meanwhile that the callback takes. A process that is
+/// forked from within a callback must exec or _exit before the callback returns: there nobody serves callbacks, and
+/// the thread that is left ends.
 pub type CancelCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, task: *const Task)>;
 
 /// What a handle stands for.
@@ -78,8 +83,10 @@ struct Running {
     thread: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    /// Whose thread serves.
+    pid: u32,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -98,12 +105,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// executor of its current attempt. If it is requested already, the callback is called soon.
 ///
 /// Before the call the ledger is told that the executor knows (as a heartbeat of that attempt does). If another
-/// attempt holds the task by then, the callback is not called. It is called in the process that asked for it, not in
-/// its forked children. `*out` stays valid after the call.
+/// attempt holds the task by then, or the task is no longer there, the callback is not called. It is called in the
+/// process that asked for it, not in its forked children. It may run, and be over, before this call has written
+/// `*out`, which stays valid after the callback.
 /// Ownership: the caller ends `*out` with bgl_subscription_free(); bgl_close() stops the callback, too. What
-/// `user_data` points to must live until either has returned. Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NO_LEDGER, and those of every reading call (see bgl_get()); _INTERNAL if
-/// no thread can be had.
+/// `user_data` points to must live until either has returned, or until this call has failed. Thread-safe.
+/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no thread
+/// can be had.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_on_cancel(
     ledger: *mut Ledger,
@@ -118,6 +126,8 @@ pub unsafe extern "C" fn bgl_on_cancel(
         let callback = callback.ok_or_else(|| argument::null("callback"))?;
         // SAFETY: C's promise.
         let lookup = unsafe { argument::lookup(lookup)? };
+        // From here on nothing may fail and leave the callback behind.
+        let place = handle::reserve()?;
         let task = open.store.call(Show { lookup })?.task.task;
         let one = Arc::new(One {
             number: task.number,
@@ -131,22 +141,23 @@ pub unsafe extern "C" fn bgl_on_cancel(
         // A handle that was closed meanwhile has no thread any more that would stop this one.
         if let Err(closed) = ledger::of(ledger) {
             open.watcher.stop();
+            // Whoever closed it may still be waiting for this very callback.
+            one.end();
             return Err(closed);
         }
-        let handle = handle::open(SubscriptionBox { pid: platform::own_pid(), shared, one })?;
         // SAFETY: C's promise.
-        unsafe { argument::put(out, handle) };
+        unsafe { argument::put(out, place.fill(SubscriptionBox { pid: platform::own_pid(), shared, one })) };
     })
 }
 
 /// Ends a cancel callback. When this returns it is not running and will not be called any more, unless this is called
-/// from within it: then it will not be called again.
+/// from within it: then it will not be called again. So do not hold a lock that the callback takes.
 ///
 /// NULL is answered with BGL_MISUSE_NULL_POINTER, a handle that was freed before with BGL_MISUSE_BAD_HANDLE.
 /// Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_subscription_free(subscription: *mut Subscription) -> c_int {
-    exported!(subscription, {
+    exported!(end subscription, {
         let ended: Arc<SubscriptionBox> = handle::close(subscription)?;
         // In a forked child nobody calls, and whoever held the locks in the parent is not here.
         if ended.pid == platform::own_pid() {
@@ -174,9 +185,11 @@ impl One {
     /// Makes sure that nobody is called any more, and waits for a call that another thread makes.
     fn end(&self) {
         let mut stage = lock(&self.stage);
-        while let Stage::Called(by) = *stage
-            && by != thread::current().id()
-        {
+        while let Stage::Called(by) = *stage {
+            if by == thread::current().id() {
+                // From within: it is over when it has returned, which others wait for.
+                return;
+            }
             stage = self.over.wait(stage).unwrap_or_else(PoisonError::into_inner);
         }
         *stage = Stage::Over;
@@ -197,7 +210,7 @@ impl Watcher {
                 running.shared.add(one);
                 return Ok(Arc::clone(&running.shared));
             }
-            let shared = Arc::new(Shared::default());
+            let shared = Arc::new(Shared::new());
             shared.add(one);
             let (theirs, store) = (Arc::clone(&shared), store.clone());
             let thread =
@@ -246,6 +259,16 @@ fn without_signals<T>(start: impl FnOnce() -> T) -> T {
 }
 
 impl Shared {
+    fn new() -> Shared {
+        Shared { pid: platform::own_pid(), state: Mutex::default(), changed: Condvar::new() }
+    }
+
+    /// Whether this is the process whose thread serves. In a child that a callback forked, other threads of the parent
+    /// may have held any lock.
+    fn is_home(&self) -> bool {
+        self.pid == platform::own_pid()
+    }
+
     fn add(&self, one: &Arc<One>) {
         lock(&self.state).callbacks.push(Arc::clone(one));
         self.changed.notify_all();
@@ -269,9 +292,11 @@ impl Shared {
     /// The thread's work.
     fn serve(&self, store: &Store) {
         let mut cursor: Option<Seq> = None;
-        while let Some(listeners) = self.listeners() {
-            let step = exported!(value or Err(()), Some(look(store, &mut cursor, &listeners)));
-            if step.is_err() {
+        while self.is_home()
+            && let Some(listeners) = self.listeners()
+        {
+            let step = exported!(value or Err(()), Some(self.look(store, &mut cursor, &listeners)));
+            if step.is_err() && self.is_home() {
                 // The ledger was busy or failed: what happened meanwhile is asked for when it is back.
                 cursor = None;
                 listeners.iter().for_each(|one| one.forget());
@@ -280,33 +305,52 @@ impl Shared {
             }
         }
     }
-}
 
-/// Looks once whether a cancel was requested of somebody's task, and waits a moment for it.
-fn look(store: &Store, cursor: &mut Option<Seq>, listeners: &[Arc<One>]) -> Result<(), ()> {
-    let waits = cursor.is_some() && listeners.iter().all(|one| *lock(&one.stage) != Stage::New);
-    let timeout = waits.then(|| Span::clamped(i64::try_from(SLICE.as_millis()).unwrap_or(0)));
-    let found = store.call(Watch { lookup: None, after: *cursor, limit: None, timeout }).map_err(drop)?;
-    *cursor = Some(found.next);
-    for one in listeners {
-        let is_new = *lock(&one.stage) == Stage::New;
-        let mut events = found.events.iter().filter(|event| event.number == one.number);
-        let was_asked = match is_new {
-            true => {
-                let shown = store.call(Show { lookup: Lookup::Number(one.number) }).map_err(drop)?;
-                one.listen();
-                shown.task.task.cancel.is_some()
+    /// Looks once whether a cancel was requested of somebody's task, and waits a moment for it.
+    fn look(&self, store: &Store, cursor: &mut Option<Seq>, listeners: &[Arc<One>]) -> Result<(), ()> {
+        let waits = cursor.is_some() && listeners.iter().all(|one| *lock(&one.stage) != Stage::New);
+        let timeout = waits.then(|| Span::clamped(i64::try_from(SLICE.as_millis()).unwrap_or(0)));
+        let found = store.call(Watch { lookup: None, after: *cursor, limit: None, timeout }).map_err(drop)?;
+        *cursor = Some(found.next);
+        let mut outcome = Ok(());
+        for one in listeners {
+            let is_new = *lock(&one.stage) == Stage::New;
+            let mut events = found.events.iter().filter(|event| event.number == one.number);
+            let was_asked = match is_new {
+                true => one.was_asked(store),
+                false => Ok(events.any(|event| event.event.kind() == Some(EventKind::CancelRequested))),
+            };
+            match was_asked {
+                Ok(true) => one.call(self, store),
+                Ok(false) => {}
+                // The others are looked after all the same.
+                Err(()) => outcome = Err(()),
             }
-            false => events.any(|event| event.event.kind() == Some(EventKind::CancelRequested)),
-        };
-        if was_asked {
-            one.call(store);
+            if !self.is_home() {
+                return Err(());
+            }
         }
+        outcome
     }
-    Ok(())
 }
 
 impl One {
+    /// Whether a cancel was requested before anybody listened.
+    fn was_asked(&self, store: &Store) -> Result<bool, ()> {
+        match store.call(Show { lookup: Lookup::Number(self.number) }) {
+            Ok(shown) => {
+                self.listen();
+                Ok(shown.task.task.cancel.is_some())
+            }
+            // Nobody will cancel a task that is not there any more.
+            Err(Error::NotFound { .. }) => {
+                self.end();
+                Ok(false)
+            }
+            Err(_) => Err(()),
+        }
+    }
+
     fn listen(&self) {
         let mut stage = lock(&self.stage);
         if *stage == Stage::New {
@@ -322,7 +366,7 @@ impl One {
     }
 
     /// Tells the ledger that the executor knows, and then the executor.
-    fn call(&self, store: &Store) {
+    fn call(&self, shared: &Shared, store: &Store) {
         if let Some(view) = self.tell(store)
             && self.take_turn()
         {
@@ -334,7 +378,9 @@ impl One {
             };
             exported!(value or (), call());
         }
-        self.finish();
+        if shared.is_home() {
+            self.finish();
+        }
     }
 
     /// The task as it is; `None` if it is another attempt's now.
@@ -350,5 +396,48 @@ impl One {
             }
         }
         store.call(Show { lookup: lookup() }).ok().map(|shown| shown.task)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bgledger_core::{CancelRequest, Create};
+    use bgledger_store::OpenOptions;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+
+    unsafe extern "C" fn called(_: *mut c_void, _: *const Task) {
+        CALLS.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn listener(number: u64) -> Arc<One> {
+        Arc::new(One {
+            number: TaskNumber(number),
+            attempt: None,
+            callback: called,
+            user_data: UserData(std::ptr::null_mut()),
+            stage: Mutex::new(Stage::New),
+            over: Condvar::new(),
+        })
+    }
+
+    /// One whose task is gone used to end the pass, again and again, before the others had their turn.
+    #[test]
+    fn a_task_that_is_gone_keeps_nobody_else_waiting() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = std::env::temp_dir().join(format!("bgledger-listeners-{}", platform::own_pid()));
+        std::fs::create_dir_all(&folder)?;
+        let store = Store::open(&folder.join("ledger.db"), OpenOptions::default())?;
+        let task =
+            store.call(Create { label: "listens".into(), start: Some(Default::default()), ..Create::default() })?;
+        store.call(CancelRequest { lookup: Lookup::Number(task.task.task.number), by: None, why: None })?;
+        let (gone, there) = (listener(task.task.task.number.0 + 1), listener(task.task.task.number.0));
+        let shared = Shared::new();
+        assert_eq!(shared.look(&store, &mut None, &[Arc::clone(&gone), Arc::clone(&there)]), Ok(()));
+        assert!(gone.is_over() && there.is_over());
+        assert_eq!(CALLS.load(Ordering::SeqCst), 1);
+        std::fs::remove_dir_all(folder)?;
+        Ok(())
     }
 }

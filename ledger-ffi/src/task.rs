@@ -2,7 +2,8 @@
 
 use crate::boundary::{c_text, exported};
 use crate::handle;
-use bgledger_core::{Failure, Millis, TaskView};
+use bgledger_core::{Failure, Millis, Span, TaskView};
+use serde::Serialize;
 use std::ffi::{CString, c_char, c_int};
 use std::sync::{Arc, OnceLock};
 
@@ -56,6 +57,15 @@ enum Text {
     ErrorDetail,
     Summary,
     Result,
+    OutputTail,
+    Artifacts,
+    Usage,
+    Metadata,
+    Root,
+    Notify,
+    Delivery,
+    CancelBy,
+    CancelWhy,
     Liveness,
     Json,
 }
@@ -82,6 +92,10 @@ fn count(value: u64) -> Option<i64> {
     i64::try_from(value).ok()
 }
 
+fn json(value: &impl Serialize) -> Option<String> {
+    serde_json::to_string(value).ok()
+}
+
 fn failure(view: &TaskView, part: impl FnOnce(&Failure) -> Option<String>) -> Option<String> {
     view.task.error.as_ref().and_then(part)
 }
@@ -90,7 +104,7 @@ fn failure(view: &TaskView, part: impl FnOnce(&Failure) -> Option<String>) -> Op
 /// handle that was freed before with BGL_MISUSE_BAD_HANDLE; neither does any harm. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_free(task: *mut Task) -> c_int {
-    exported!(std::ptr::null::<Task>(), {
+    exported!(end task, {
         let _ended: Arc<TaskBox> = handle::close(task)?;
     })
 }
@@ -221,6 +235,12 @@ pub unsafe extern "C" fn bgl_task_parent(task: *const Task) -> *const c_char {
     text(task, Text::Parent, |view| view.task.parent.map(|id| id.to_string()))
 }
 
+/// The id of the task at the top of its tree; NULL if it is the top itself. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_root(task: *const Task) -> *const c_char {
+    text(task, Text::Root, |view| view.task.root.map(|id| id.to_string()))
+}
+
 /// The id of the task that it runs again. Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_retry_of(task: *const Task) -> *const c_char {
@@ -275,6 +295,66 @@ pub unsafe extern "C" fn bgl_task_result_json(task: *const Task) -> *const c_cha
     text(task, Text::Result, |view| view.task.result.as_ref().map(|json| json.as_str().into()))
 }
 
+/// The end of a command's output. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_output_tail(task: *const Task) -> *const c_char {
+    text(task, Text::OutputTail, |view| Some(view.task.output.as_ref()?.tail.clone()))
+}
+
+/// What it left behind, as a JSON object by name; "{}" if there is nothing. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_artifacts_json(task: *const Task) -> *const c_char {
+    text(task, Text::Artifacts, |view| json(&view.task.artifacts))
+}
+
+/// What it cost over all attempts, as a JSON object. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_usage_json(task: *const Task) -> *const c_char {
+    text(task, Text::Usage, |view| json(view.task.usage.as_ref()?))
+}
+
+/// What its creator wants to find again, as a flat JSON object; "{}" if there is nothing. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_metadata_json(task: *const Task) -> *const c_char {
+    text(task, Text::Metadata, |view| json(&view.task.metadata))
+}
+
+/// Whom its notices go out for: "done_only", "state_changes", "silent". Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_notify(task: *const Task) -> *const c_char {
+    text(task, Text::Notify, |view| Some(view.task.notify.as_str().into()))
+}
+
+/// What became of its notices: "pending", "failed", "delivered", "dismissed", "not_applicable". Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_delivery(task: *const Task) -> *const c_char {
+    text(task, Text::Delivery, |view| json(&view.delivery).map(|word| word.trim_matches('"').into()))
+}
+
+/// Who asked to cancel it. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_cancel_by(task: *const Task) -> *const c_char {
+    text(task, Text::CancelBy, |view| view.task.cancel.as_ref()?.by.clone())
+}
+
+/// Why it should be cancelled. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_cancel_why(task: *const Task) -> *const c_char {
+    text(task, Text::CancelWhy, |view| view.task.cancel.as_ref()?.why.clone())
+}
+
+/// When cancel of it was first requested. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_cancel_requested_at(task: *const Task) -> i64 {
+    integer(task, |view| at(view.task.cancel.as_ref().map(|cancel| cancel.requested_at)))
+}
+
+/// When its executor learned of that. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_cancel_told_at(task: *const Task) -> i64 {
+    integer(task, |view| at(view.task.cancel.as_ref()?.told_at))
+}
+
 /// What is known of a running task's executor: "alive", "gone", "lease_expired", "unknown". Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_liveness(task: *const Task) -> *const c_char {
@@ -284,7 +364,7 @@ pub unsafe extern "C" fn bgl_task_liveness(task: *const Task) -> *const c_char {
 /// The whole task as JSON: what `bgledger show --json` has under "task". Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_json(task: *const Task) -> *const c_char {
-    text(task, Text::Json, |view| serde_json::to_string(view).ok())
+    text(task, Text::Json, json)
 }
 
 /// Units done. Thread-safe.
@@ -351,6 +431,18 @@ pub unsafe extern "C" fn bgl_task_progress_at(task: *const Task) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_lease_expires_at(task: *const Task) -> i64 {
     integer(task, |view| at(view.task.lease_expires_at))
+}
+
+/// How long it may stay queued, in milliseconds. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_queue_timeout_ms(task: *const Task) -> i64 {
+    integer(task, |view| view.task.queue_timeout.map(Span::ms))
+}
+
+/// How long an attempt may run, in milliseconds. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_timeout_ms(task: *const Task) -> i64 {
+    integer(task, |view| view.task.timeout.map(Span::ms))
 }
 
 /// The current attempt, from 1; 0 before the first. An executor names it in each call. Thread-safe.

@@ -10,6 +10,8 @@ static bgl_tasks *tasks;
 static bgl_events *events;
 static bgl_event *event;
 static bgl_subscription *subscription;
+static bgl_notices *notices;
+static bgl_notice *notice;
 static char *response;
 
 static void never(void *user_data, const bgl_task *cancelled)
@@ -42,6 +44,9 @@ static void ledger_calls(bgl_ledger *handle, int code)
     CODE(bgl_wait(handle, names, 1, NULL, &tasks), code);
     CODE(bgl_watch(handle, NULL, &events), code);
     CODE(bgl_on_cancel(handle, "1", never, NULL, &subscription), code);
+    CODE(bgl_notices_claim(handle, NULL, &notices), code);
+    CODE(bgl_notices_ack(handle, "x", names, 1, NULL), code);
+    CODE(bgl_notices_nack(handle, "x", names, 1, "why", NULL), code);
     CODE(bgl_close(handle), code);
     CHECK(bgl_errmsg(handle)[0] != '\0');
 }
@@ -58,6 +63,16 @@ static void other_calls(void *handle, int code)
     CODE(bgl_events_free(handle), code);
     CODE(bgl_event_free(e), code);
     CODE(bgl_subscription_free(handle), code);
+    CODE(bgl_notices_next(handle, &notice), code);
+    CODE(bgl_notices_free(handle), code);
+    CODE(bgl_notice_task(handle, &task), code);
+    CODE(bgl_notice_free(handle), code);
+    bgl_notice *n = handle;
+    CHECK(!bgl_notices_token(handle) && !bgl_notice_id(n) && !bgl_notice_key(n) && !bgl_notice_type(n));
+    CHECK(!bgl_notice_recipient(n) && !bgl_notice_message(n) && !bgl_notice_state(n) && !bgl_notice_consumer(n));
+    CHECK(!bgl_notice_reason(n) && !bgl_notice_json(n) && !bgl_notice_seq(n) && !bgl_notice_number(n));
+    CHECK(bgl_notice_generation(n) == BGL_ABSENT && bgl_notice_attempts(n) == BGL_ABSENT);
+    CHECK(bgl_notice_due_at(n) == BGL_ABSENT);
     CHECK(bgl_events_cursor(handle) == 0);
     CHECK(bgl_event_seq(e) == 0 && bgl_event_at(e) == 0 && bgl_event_number(e) == 0);
     CHECK(!bgl_event_type(e) && !bgl_event_id(e) && !bgl_event_json(e));
@@ -76,7 +91,11 @@ static void other_calls(void *handle, int code)
     CHECK(bgl_task_created_at(t) == BGL_ABSENT && bgl_task_started_at(t) == BGL_ABSENT);
     CHECK(bgl_task_ended_at(t) == BGL_ABSENT && bgl_task_updated_at(t) == BGL_ABSENT);
     CHECK(bgl_task_heartbeat_at(t) == BGL_ABSENT && bgl_task_progress_at(t) == BGL_ABSENT);
-    CHECK(bgl_task_lease_expires_at(t) == BGL_ABSENT);
+    CHECK(bgl_task_lease_expires_at(t) == BGL_ABSENT && bgl_task_timeout_ms(t) == BGL_ABSENT);
+    CHECK(bgl_task_cancel_requested_at(t) == BGL_ABSENT && bgl_task_cancel_told_at(t) == BGL_ABSENT);
+    CHECK(bgl_task_queue_timeout_ms(t) == BGL_ABSENT && !bgl_task_root(t) && !bgl_task_notify(t));
+    CHECK(!bgl_task_delivery(t) && !bgl_task_cancel_by(t) && !bgl_task_cancel_why(t) && !bgl_task_usage_json(t));
+    CHECK(!bgl_task_metadata_json(t) && !bgl_task_artifacts_json(t) && !bgl_task_output_tail(t));
     CHECK(bgl_task_attempt(t) == BGL_ABSENT && bgl_task_revision(t) == BGL_ABSENT);
 }
 
@@ -141,6 +160,18 @@ static void pointers(void)
     CODE(bgl_wait(ledger, names, 1, NULL, NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_wait(ledger, null_names, 2, NULL, &tasks), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_watch(ledger, NULL, NULL), BGL_MISUSE_NULL_POINTER);
+    bgl_notices_claim_options nobody = {.size = sizeof nobody, .recipient_count = 1};
+    CODE(bgl_notices_claim(ledger, NULL, NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_claim(ledger, &nobody, &notices), BGL_MISUSE_NULL_POINTER);
+    nobody.recipients = &null_names[1];
+    CODE(bgl_notices_claim(ledger, &nobody, &notices), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_ack(ledger, NULL, names, 1, NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_ack(ledger, "x", NULL, 1, NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_ack(ledger, "x", null_names, 2, NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_nack(ledger, "x", names, 1, NULL, NULL), BGL_MISUSE_NULL_POINTER);
+    OK(bgl_notices_claim(ledger, NULL, &notices));
+    CODE(bgl_notices_next(notices, NULL), BGL_MISUSE_NULL_POINTER);
+    OK(bgl_notices_free(notices));
     OK(bgl_list(ledger, NULL, &tasks));
     CODE(bgl_tasks_next(tasks, NULL), BGL_MISUSE_NULL_POINTER);
     OK(bgl_tasks_free(tasks));
@@ -157,10 +188,30 @@ static void sizes(const char *path)
         bgl_open_options open = {.size = wrong[i]};
         bgl_create_options create = {.size = wrong[i], .label = "x"};
         bgl_list_options list = {.size = wrong[i]};
+        bgl_start_options start = {.size = wrong[i]};
+        bgl_progress_options progress = {.size = wrong[i]};
+        bgl_heartbeat_options heartbeat = {.size = wrong[i]};
+        bgl_finish_options finish = {.size = wrong[i]};
+        bgl_settle_options settle = {.size = wrong[i]};
+        bgl_cancel_options cancel = {.size = wrong[i]};
+        bgl_wait_options wait = {.size = wrong[i]};
+        bgl_watch_options watch = {.size = wrong[i]};
+        bgl_notices_claim_options claim = {.size = wrong[i]};
+        bgl_create_options over = {.size = sizeof over, .label = "x", .finish = &finish};
         bgl_ledger *opened;
         CODE(bgl_open(path, &open, &opened), BGL_MISUSE_BAD_SIZE);
         CODE(bgl_create(ledger, &create, NULL, NULL), BGL_MISUSE_BAD_SIZE);
         CODE(bgl_list(ledger, &list, &tasks), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_start(ledger, "1", &start, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_progress(ledger, "1", &progress, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_heartbeat(ledger, "1", &heartbeat, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_finish(ledger, "1", &finish, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_settle(ledger, "1", &settle, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_request_cancel(ledger, "1", &cancel, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_wait(ledger, names, 1, &wait, &tasks), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_watch(ledger, &watch, &events), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_notices_claim(ledger, &claim, &notices), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_create(ledger, &over, NULL, NULL), BGL_MISUSE_BAD_SIZE);
     }
     /* A program of an older header: the members that it does not have are as if they were zero. */
     bgl_create_options older = {.size = offsetof(bgl_create_options, task), .label = "older", .task = "unseen"};
@@ -186,6 +237,12 @@ static void lengths(void)
     bgl_free(response);
     const char *few[] = {"1"};
     CODE(bgl_wait(ledger, few, (size_t)-1, NULL, &tasks), BGL_ERROR_TOO_LARGE);
+    CODE(bgl_notices_ack(ledger, "x", few, (size_t)-1, NULL), BGL_ERROR_TOO_LARGE);
+    CODE(bgl_notices_nack(ledger, "x", few, 1001, "why", NULL), BGL_ERROR_TOO_LARGE);
+    bgl_notices_claim_options many = {.size = sizeof many, .recipients = few, .recipient_count = 1001};
+    CODE(bgl_notices_claim(ledger, &many, &notices), BGL_ERROR_TOO_LARGE);
+    many.recipient_count = -1;
+    CODE(bgl_notices_claim(ledger, &many, &notices), BGL_ERROR_INVALID_VALUE);
     /* Exactly so many bytes are read: the sanitizer would see one more. */
     char *exact = malloc(12);
     memcpy(exact, "{\"stats\":{}}", 12);
@@ -247,10 +304,66 @@ static void numbers(const char *path)
     CODE(bgl_start(ledger, "1", &start, NULL, NULL), BGL_ERROR_INVALID_VALUE);
     bgl_heartbeat_options heartbeat = {.size = sizeof heartbeat, .attempt = -1};
     CODE(bgl_heartbeat(ledger, "1", &heartbeat, NULL), BGL_ERROR_INVALID_VALUE);
+    /* Negative numbers mean nothing special in a struct, and one may not both wait and not wait. */
+    bgl_wait_options wait = {.size = sizeof wait, .give_up_after_ms = -1};
+    CODE(bgl_wait(ledger, names, 1, &wait, &tasks), BGL_ERROR_INVALID_VALUE);
+    wait.give_up_after_ms = 1;
+    wait.no_wait = 1;
+    CODE(bgl_wait(ledger, names, 1, &wait, &tasks), BGL_ERROR_INVALID_VALUE);
+    open.readonly = 0;
+    open.busy_timeout_ms = -1;
+    CODE(bgl_open(path, &open, &opened), BGL_ERROR_INVALID_VALUE);
+    open.busy_timeout_ms = 1;
+    open.no_wait = 1;
+    CODE(bgl_open(path, &open, &opened), BGL_ERROR_INVALID_VALUE);
+    open.busy_timeout_ms = 0;
+    OK(bgl_open(path, &open, &opened));
+    OK(bgl_close(opened));
+    /* An end that is part of a creation is nobody's attempt. */
+    bgl_finish_options end = {.size = sizeof end, .status = BGL_STATUS_FAILED, .attempt = 1};
+    create.created_at = 0;
+    create.finish = &end;
+    CODE(bgl_create(ledger, &create, NULL, NULL), BGL_ERROR_INVALID_VALUE);
+    end.attempt = 0;
+    end.nonce = "n";
+    CODE(bgl_create(ledger, &create, NULL, NULL), BGL_ERROR_INVALID_VALUE);
+    end.nonce = NULL;
+    end.status = BGL_STATUS_LOST;
+    CODE(bgl_create(ledger, &create, NULL, NULL), BGL_ERROR_INVALID_VALUE);
+    bgl_notices_claim_options claim = {.size = sizeof claim, .limit = 1001};
+    CODE(bgl_notices_claim(ledger, &claim, &notices), BGL_ERROR_INVALID_VALUE);
+    CODE(bgl_notices_ack(ledger, "x", (const char *[]){"not a notice"}, 1, NULL), BGL_ERROR_INVALID_VALUE);
+    CODE(bgl_notices_ack(ledger, "x", (const char *[]){"1/nobody"}, 1, NULL), BGL_ERROR_NO_NOTICE);
     bgl_watch_options watch = {.size = sizeof watch, .after = &minus};
     CODE(bgl_watch(ledger, &watch, &events), BGL_ERROR_INVALID_VALUE);
     CHECK(bgl_error_class(12345) == BGL_CLASS_NONE && bgl_error_class(-1) == BGL_CLASS_NONE);
     SAME(bgl_strerror(12345), "unknown_code");
+}
+
+/* What failed last is told for each handle, and cleaning up after it does not wipe it. */
+static void messages(const char *path)
+{
+    bgl_ledger *other;
+    OK(bgl_open(path, NULL, &other));
+    SAME(bgl_errmsg(other), "");
+    CODE(bgl_get(ledger, "gone-one", &task), BGL_ERROR_NOT_FOUND);
+    CODE(bgl_get(other, "gone-two", &task), BGL_ERROR_NOT_FOUND);
+    CODE(bgl_task_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_tasks_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_event_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_events_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notice_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_notices_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_subscription_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_close(NULL), BGL_MISUSE_NULL_POINTER);
+    OK(bgl_get(ledger, "1", &task));
+    OK(bgl_task_free(task));
+    CHECK(strstr(bgl_errmsg(ledger), "gone-one") != NULL && strstr(bgl_errmsg(other), "gone-two") != NULL);
+    CHECK(strstr(bgl_errjson(ledger), "gone-one") != NULL && strstr(bgl_errmsg(NULL), "gone-two") != NULL);
+    for (uintptr_t i = 0; i < 8; i++)
+        CODE(bgl_close((bgl_ledger *)(i + 1)), BGL_MISUSE_BAD_HANDLE);
+    SAME(bgl_errmsg(ledger), ""); /* eight other handles are remembered */
+    OK(bgl_close(other));
 }
 
 static void a_panic_stays_inside(void)
@@ -258,7 +371,7 @@ static void a_panic_stays_inside(void)
     const char *order = "{\"panic\":{}}";
     OK(bgl_call(ledger, "{\"stats\":{}}", 12, &response, NULL));
     bgl_free(response);
-#ifdef PANICS_ON_ORDER
+#ifdef FAULTS_ON_ORDER
     CODE(bgl_call(ledger, order, strlen(order), &response, NULL), BGL_ERROR_INTERNAL);
     CHECK(strstr(bgl_errmsg(ledger), "a panic: on order") != NULL);
 #else
@@ -287,6 +400,7 @@ int main(int argc, char **argv)
     lengths();
     texts(path);
     numbers(path);
+    messages(path);
     a_panic_stays_inside();
     OK(bgl_close(ledger));
     puts("done");

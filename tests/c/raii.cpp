@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #define CHECK(truth)                                                       \
     do {                                                                   \
@@ -14,6 +16,67 @@
             std::exit(1);                                                  \
         }                                                                  \
     } while (0)
+
+static void nap(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+static void comes(const std::atomic<int> &calls, int count)
+{
+    for (int i = 0; i < 1000 && calls < count; i++)
+        nap(10);
+    CHECK(calls >= count);
+}
+
+// A callback that runs while another one is assigned to its subscription keeps what it captured until it returns.
+static void a_subscription_is_replaced_while_it_is_called(bgledger::ledger &ledger)
+{
+    std::atomic<int> begun{0}, sum{0};
+    auto first = ledger.create("replaced", true), second = ledger.create("replaces", true);
+    auto held = std::make_shared<std::vector<int>>(1000, 1);
+    std::weak_ptr<std::vector<int>> watched = held;
+    auto slow = ledger.on_cancel(first.id(), [&begun, &sum, held = std::move(held)](const bgl_task *) {
+        begun = 1;
+        nap(300);
+        for (int one : *held)
+            sum += one;
+    });
+    ledger.request_cancel(first.id());
+    comes(begun, 1);
+    slow = ledger.on_cancel(second.id(), [&sum](const bgl_task *) { sum = -1; });
+    CHECK(sum == 1000 && watched.expired()); // it was over, and its callback gone, when the other one took its place
+    ledger.request_cancel(second.id());
+    for (int i = 0; i < 1000 && sum != -1; i++)
+        nap(10);
+    CHECK(sum == -1);
+}
+
+static void notices_are_claimed_and_answered(bgledger::ledger &ledger)
+{
+    auto create = bgledger::options<bgl_create_options>();
+    create.label = "tells";
+    create.session = "chat";
+    auto task = ledger.create(create);
+    auto finish = bgledger::options<bgl_finish_options>();
+    finish.status = BGL_STATUS_SUCCEEDED;
+    ledger.finish(task.id(), finish);
+    const char *recipients[] = {"session:chat"};
+    auto ours = bgledger::options<bgl_notices_claim_options>();
+    ours.recipients = recipients;
+    ours.recipient_count = 1;
+    auto claimed = ledger.claim(&ours);
+    auto notice = claimed.next();
+    CHECK(notice && !claimed.next() && notice->recipient() == "session:chat" && notice->type() == "finished");
+    CHECK(notice->number() == task.number() && notice->attempts() == 1 && !notice->key().empty());
+    CHECK(notice->task().id() == task.id() && notice->message().find("tells") != std::string::npos);
+    CHECK(notice->json().front() == '{');
+    CHECK(ledger.ack(*claimed.token(), {notice->id()}) == 1 && ledger.ack(*claimed.token(), {notice->id()}) == 0);
+    CHECK(!ledger.claim(&ours).token());
+    try {
+        ledger.nack(*claimed.token(), {notice->id()}, "too late");
+        CHECK(false);
+    } catch (const bgledger::error &refused) {
+        CHECK(refused.category() == BGL_CLASS_REFUSED);
+    }
+}
 
 int main(int argc, char **argv)
 {
@@ -40,8 +103,7 @@ int main(int argc, char **argv)
     {
         auto subscription = ledger.on_cancel(task.id(), [&](const bgl_task *) { calls++; });
         CHECK(ledger.request_cancel(task.id()) == BGL_CANCEL_ANSWER_REQUESTED);
-        for (int i = 0; i < 1000 && calls == 0; i++)
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        comes(calls, 1);
         auto moved = std::move(subscription);
     }
     CHECK(calls == 1);
@@ -70,6 +132,8 @@ int main(int argc, char **argv)
     CHECK(count == 3);
     CHECK(ledger.call(R"({"stats":{}})").rfind("{\"ok\":{\"total\":3", 0) == 0);
 
+    a_subscription_is_replaced_while_it_is_called(ledger);
+    notices_are_claimed_and_answered(ledger);
     bgledger::ledger moved = std::move(ledger);
     CHECK(moved.show("2").id() == task.id());
     std::cout << "done\n";

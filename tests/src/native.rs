@@ -1,6 +1,7 @@
 //! The C library as a host has it: installed, and linked by real C and C++ programs.
 
 use crate::binary::{self, workspace};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,6 +21,11 @@ pub fn built() -> &'static Path {
             artifacts.into_iter().flat_map(|artifact| artifact.files).find(|file| file.ends_with("libbgledger.so"));
         shared.expect("cargo names the library").parent().expect("a folder").to_owned()
     })
+}
+
+/// The profile that they were built in, as cargo's options name it.
+pub fn profile() -> String {
+    binary::profile()
 }
 
 /// Runs the install script.
@@ -59,6 +65,7 @@ fn sources_stamp() -> String {
         "include/bgledger.hpp",
         "examples/record.c",
         "install/bgledger.pc.in",
+        "install/bgledger-static.pc.in",
         "install/bgledgerConfig.cmake.in",
         "install/bgledgerConfigVersion.cmake.in",
     ];
@@ -117,15 +124,12 @@ impl Program {
         let (compiler, standard) = if is_cpp { ("c++", "-std=c++17") } else { ("cc", "-std=c11") };
         let mut compile = Command::new(compiler);
         compile.arg(standard).args(STRICT).args(["-g", "-O1"]);
-        compile.arg(source).arg("-o").arg(path).args(pkg_config(&["--cflags"]));
-        match linked {
-            Linked::Shared => compile.args(pkg_config(&["--libs"])),
-            Linked::Static => {
-                let private = pkg_config(&["--static", "--libs-only-l"]);
-                let others = private.into_iter().filter(|flag| flag != "-lbgledger");
-                compile.arg(prefix().join("lib/libbgledger.a")).args(others)
-            }
+        compile.arg(source).arg("-o").arg(path).args(pkg_config(&["--cflags", "bgledger"]));
+        let package = match linked {
+            Linked::Shared => "bgledger",
+            Linked::Static => "bgledger-static",
         };
+        compile.args(pkg_config(&["--libs", package]));
         compile.args(flags).arg("-pthread");
         run(&mut compile);
     }
@@ -154,12 +158,56 @@ pub fn set_up(command: &mut Command) {
     command.env("LD_LIBRARY_PATH", prefix().join("lib"));
 }
 
-/// What pkg-config says of the installed library.
+/// What pkg-config says of an installed package.
 pub fn pkg_config(questions: &[&str]) -> Vec<String> {
     let mut command = Command::new("pkg-config");
-    command.args(questions).arg("bgledger").env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
+    command.args(questions).env("PKG_CONFIG_PATH", prefix().join("lib/pkgconfig"));
     let output = run(&mut command);
     String::from_utf8(output.stdout).expect("text").split_whitespace().map(str::to_owned).collect()
+}
+
+/// The codes that the header's comments say each function may answer, such as `BGL_ERROR_NOT_FOUND`.
+pub fn documented() -> BTreeMap<String, BTreeSet<String>> {
+    let header = fs::read_to_string(workspace().join("ledger-ffi/include/bgledger.h")).expect("the header");
+    let (top, _) = header.split_once("*/").expect("an introduction");
+    let (_, lists) = top.split_once("Errors of every call on a ledger").expect("the first list");
+    let (on_a_ledger, recording) = lists.split_once("Errors of every recording").expect("the second list");
+    let (recording, _) = recording.split_once("What else").expect("its end");
+    let on_a_ledger = codes_in(on_a_ledger);
+    let recording: BTreeSet<String> = on_a_ledger.union(&codes_in(recording)).cloned().collect();
+    let mut documented = BTreeMap::new();
+    for part in header.split("/**").skip(1) {
+        let (comment, declaration) = part.split_once("*/").expect("a comment ends");
+        let name = declaration.split('(').next().unwrap_or_default();
+        let name = name.rsplit([' ', '*', '\n']).next().unwrap_or_default();
+        if !name.starts_with("bgl_") || declaration.trim_start().starts_with("typedef") {
+            continue;
+        }
+        let comment = comment.split_whitespace().filter(|word| *word != "*").collect::<Vec<_>>().join(" ");
+        let mut codes = codes_in(&comment);
+        if comment.contains("those of every call on a ledger") {
+            codes.extend(on_a_ledger.clone());
+        }
+        if comment.contains("those of every recording call") {
+            codes.extend(recording.clone());
+        }
+        documented.insert(name.to_owned(), codes);
+    }
+    documented
+}
+
+/// The codes that a text names, in full or as `_NOT_FOUND`.
+fn codes_in(text: &str) -> BTreeSet<String> {
+    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let words = text.split(|letter| !is_word(letter));
+    let code = |word: &str| match word.strip_prefix('_') {
+        Some(short) if short.starts_with(|letter: char| letter.is_ascii_uppercase()) => {
+            Some(format!("BGL_ERROR_{short}"))
+        }
+        Some(_) => None,
+        None => ["BGL_ERROR_", "BGL_MISUSE_"].iter().any(|start| word.starts_with(start)).then(|| word.to_owned()),
+    };
+    words.filter_map(code).collect()
 }
 
 /// Runs a command that must succeed.

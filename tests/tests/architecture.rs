@@ -7,15 +7,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files in which system calls and forks need `unsafe`; the tests may do as they need.
-const UNSAFE: [&str; 13] = [
+const UNSAFE: [&str; 16] = [
     "ledger-cli/src/supervise/gate.rs",
     "ledger-cli/src/supervise/signals.rs",
     "ledger-ffi/src/argument.rs",
     "ledger-ffi/src/handle.rs",
     "ledger-ffi/src/ledger.rs",
+    "ledger-ffi/src/notice.rs",
     "ledger-ffi/src/read.rs",
     "ledger-ffi/src/record.rs",
     "ledger-ffi/src/subscription.rs",
+    "ledger-ffi/src/wait.rs",
+    "ledger-ffi/src/watch.rs",
     "ledger-store/src/connection.rs",
     "ledger-store/src/engine.rs",
     "ledger-store/src/locks.rs",

@@ -4,6 +4,7 @@
 
 use bgledger_core::{ErrorCode, Status};
 use bgledger_tests::binary::workspace;
+use bgledger_tests::native::documented;
 use cbindgen::{Builder, Config, DocumentationStyle, EnumConfig, ExportConfig, Language, RenameRule, Style};
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +12,7 @@ use std::fs;
 const HEADER: &str = "ledger-ffi/include/bgledger.h";
 const BLESS: &str = "BGLEDGER_BLESS=1 cargo test -p bgledger-tests --test c_header";
 /// The files that the header is made from, in its order.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 13] = [
     "ledger-core/src/word.rs",
     "ledger-core/src/error/code.rs",
     "ledger-ffi/src/code.rs",
@@ -19,12 +20,15 @@ const SOURCES: [&str; 10] = [
     "ledger-ffi/src/option.rs",
     "ledger-ffi/src/record.rs",
     "ledger-ffi/src/read.rs",
+    "ledger-ffi/src/wait.rs",
+    "ledger-ffi/src/watch.rs",
     "ledger-ffi/src/task.rs",
     "ledger-ffi/src/event.rs",
+    "ledger-ffi/src/notice.rs",
     "ledger-ffi/src/subscription.rs",
 ];
 /// What a type is called in C.
-const NAMES: [(&str, &str); 23] = [
+const NAMES: [(&str, &str); 26] = [
     ("Status", "bgl_status"),
     ("ErrorCode", "bgl_error"),
     ("Misuse", "bgl_misuse"),
@@ -46,6 +50,9 @@ const NAMES: [(&str, &str); 23] = [
     ("Tasks", "bgl_tasks"),
     ("Event", "bgl_event"),
     ("Events", "bgl_events"),
+    ("Notices", "bgl_notices"),
+    ("Notice", "bgl_notice"),
+    ("NoticesClaimOptions", "bgl_notices_claim_options"),
     ("Subscription", "bgl_subscription"),
     ("CancelCallback", "bgl_cancel_callback"),
 ];
@@ -56,8 +63,20 @@ const INTRODUCTION: &str = r#"/*
  * bgl_errmsg() says it in words, bgl_error_class() what to do about it. Outputs come last and are written only if the
  * call answered BGL_OK. Strings are UTF-8 and end with a NUL, except in bgl_call(), which takes a length.
  *
- * Every function may be called by any thread at any time. A struct of options begins with its size: set all of it to
- * zero, then `size` to its sizeof, then what is wanted; a pointer to options may be NULL where that makes sense.
+ * Every function may be called by any thread at any time, but not by a signal handler. fork() waits for the calls that
+ * other threads have under way, waits apart, and both processes may go on.
+ *
+ * A struct of options begins with its size: set all of it to zero, then `size` to its sizeof, then what is wanted. Zero
+ * is the default of every member, and no member means something special by a negative number. A pointer to options may
+ * be NULL where that makes sense.
+ *
+ * Errors of every call on a ledger: BGL_ERROR_INVALID_VALUE (a value that cannot be, text that is not UTF-8),
+ * _TOO_LARGE, _NO_LEDGER (nothing was recorded yet), _BUSY, _NOT_A_LEDGER, _NEWER_LEDGER, _CORRUPT,
+ * _NETWORK_FILE_SYSTEM, _BAD_PATH, _UNREADABLE, _IO, _INVALID_REQUEST (a handle with the clock of the tests), _INTERNAL
+ * (a fault of bgledger, or no more handles can be had: nothing was done), BGL_MISUSE_NULL_POINTER,
+ * BGL_MISUSE_BAD_HANDLE, BGL_MISUSE_BAD_SIZE. Errors of every recording call: these, and BGL_ERROR_READ_ONLY,
+ * _DISK_FULL, _UNKNOWN (it may have taken effect: ask again, every call may be repeated). What else a call may answer
+ * stands in its comment.
  *
  * The numbers of codes and statuses, and the members of structs, never change; structs grow at their end.
  * The enums are lists of constants: calls take and return them as integers.
@@ -87,6 +106,7 @@ fn config() -> Config {
         export: ExportConfig {
             include: ["Status", "ErrorCode", "Misuse", "Class", "CancelAnswer"].map(String::from).into(),
             rename: names,
+            exclude: ["NotifyPolicy"].map(String::from).into(),
             ..ExportConfig::default()
         },
         ..Config::default()
@@ -122,13 +142,91 @@ fn exported() -> BTreeSet<String> {
     names
 }
 
+/// The header without its comments.
+fn code(header: &str) -> String {
+    let parts = header.split("/*").enumerate();
+    parts.map(|(at, part)| if at == 0 { part } else { part.split_once("*/").expect("a comment ends").1 }).collect()
+}
+
+/// What a program that includes the header can no longer name itself: macros, types, enum constants, functions. Names
+/// of parameters and members take nothing from it.
+fn names_taken(header: &str) -> BTreeSet<String> {
+    let code = code(header);
+    let mut names: BTreeSet<String> =
+        code.lines().filter_map(|line| line.trim_start().strip_prefix("#define ")).map(first_word).collect();
+    let code: String = code.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    let (mut statement, mut depth) = (String::new(), 0_u32);
+    // The brace that closes `extern "C"` is one too many.
+    for letter in code.replace("extern \"C\" {", "").chars() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            ';' if depth == 0 => names.extend(declared(&std::mem::take(&mut statement))),
+            _ => {}
+        }
+        statement.push(letter);
+    }
+    names
+}
+
+fn first_word(text: &str) -> String {
+    text.chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect()
+}
+
+fn last_word(text: &str) -> String {
+    text.rsplit(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').next().unwrap_or_default().into()
+}
+
+/// The names that one statement declares.
+fn declared(statement: &str) -> Vec<String> {
+    let text = statement.trim_start_matches(';').trim();
+    let tag = |text: &str| text.split_once(' ').map(|(_, rest)| first_word(rest)).unwrap_or_default();
+    let before = |text: &str, end: char| last_word(text.split(end).next().unwrap_or_default().trim_end());
+    let (what, body) = text.split_once('{').unwrap_or((text, ""));
+    let is_typedef = what.starts_with("typedef");
+    let what = what.trim_start_matches("typedef").trim();
+    let mut names = Vec::new();
+    if what.starts_with("enum") {
+        names.extend(body.split(['\n', ',']).map(|line| first_word(line.trim())).filter(|name| !name.is_empty()));
+    }
+    if ["enum", "struct", "union"].iter().any(|word| what.starts_with(word)) && (is_typedef || !what.contains('(')) {
+        names.push(tag(what));
+    }
+    match what.split_once("(*") {
+        Some((_, pointer)) if is_typedef => names.push(before(pointer, ')')),
+        _ if is_typedef => names.push(last_word(text)),
+        _ if what.contains('(') => names.push(before(what, '(')),
+        _ => {}
+    }
+    names.into_iter().filter(|name| !name.is_empty()).collect()
+}
+
 #[test]
 fn the_header_takes_no_name_that_is_not_ours() {
-    let header = read(HEADER);
-    let defined = header.lines().filter_map(|line| line.trim_start().strip_prefix("#define "));
-    let foreign: Vec<&str> =
-        defined.filter(|name| !name.starts_with("BGL_") && !name.starts_with("BGLEDGER_")).collect();
+    let names = names_taken(&read(HEADER));
+    let is_ours = |name: &String| ["bgl_", "BGL_", "BGLEDGER_"].iter().any(|prefix| name.starts_with(prefix));
+    let foreign: Vec<&String> = names.iter().filter(|name| !is_ours(name)).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
+    for one in ["BGL_VERSION", "BGL_STATUS_LOST", "bgl_status", "bgl_task", "bgl_open_options", "bgl_cancel_callback"] {
+        assert!(names.contains(one), "{one}: {names:?}");
+    }
+    assert!(exported().is_subset(&names), "{:?}", exported().difference(&names));
+}
+
+#[test]
+fn a_foreign_name_would_be_noticed() {
+    let declarations = [
+        ("typedef struct NotifyPolicy NotifyPolicy;", "NotifyPolicy"),
+        ("enum bgl_a\n{\n  /** A comment. */\n  Foreign = 1,\n};", "Foreign"),
+        ("typedef int32_t foreign_number;", "foreign_number"),
+        ("typedef struct bgl_a {\n  size_t size;\n} foreign_struct;", "foreign_struct"),
+        ("int foreign(struct bgl_a *a, void *(*b)(int));", "foreign"),
+        ("typedef void (*foreign_callback)(int);", "foreign_callback"),
+        ("#define FOREIGN 1\n", "FOREIGN"),
+    ];
+    for (declaration, name) in declarations {
+        assert!(names_taken(declaration).contains(name), "{declaration}: {:?}", names_taken(declaration));
+    }
 }
 
 #[test]
@@ -156,6 +254,44 @@ fn every_exported_function_stands_in_the_header_and_is_described() {
         let comment = before[start..].join(" ");
         assert!(comment.to_lowercase().contains("thread"), "{name}: who may call it at once?\n{comment}");
     }
+}
+
+/// The calls and the codes of `CODE(call(...), CODE)` in a C program. A code that a variable holds is not seen.
+fn answers(program: &str) -> Vec<(String, String)> {
+    let mut answers = Vec::new();
+    for part in program.split("CODE(bgl_").skip(1) {
+        let mut depth = 1;
+        let end = part.find(|letter: char| {
+            depth += match letter {
+                '(' | '{' => 1,
+                ')' | '}' => -1,
+                _ => 0,
+            };
+            depth == 0
+        });
+        let (call, code) = part[..end.expect("a parenthesis closes")].rsplit_once(',').expect("a code");
+        let name = format!("bgl_{}", first_word(call));
+        answers.extend(Some((name, code.trim().to_owned())).filter(|(_, code)| code.starts_with("BGL_")));
+    }
+    answers
+}
+
+#[test]
+fn every_code_that_a_program_meets_stands_in_the_comment_of_its_call() {
+    let documented = documented();
+    let mut seen = 0;
+    for entry in fs::read_dir(workspace().join("tests/c")).expect("the programs") {
+        let path = entry.expect("a program").path();
+        for (call, code) in answers(&fs::read_to_string(&path).unwrap_or_default()) {
+            seen += 1;
+            let name = path.display();
+            assert!(
+                documented[&call].contains(&code),
+                "{name}: {call} answers {code}, which its comment does not name"
+            );
+        }
+    }
+    assert!(seen > 100, "{seen}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use bgledger_tests::json;
 use bgledger_tests::native::{Linked, Program, built, run, set_up};
 use bgledger_tests::pipe;
 use bgledger_tests::scratch::Scratch;
+use bgledger_tests::wheel;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -88,25 +89,19 @@ fn the_page_shows_how_the_library_is_installed() {
     assert!(workspace().join("ledger-ffi/install.sh").is_file());
 }
 
-/// Waits for a task and tells how it ended: an agent in Python that knows nothing but the shared library.
+/// An agent in Python: it waits for a task, says that it is still waiting, and tells how the task ended.
 const AGENT: &str = r#"
-import ctypes, json, sys
-lib = ctypes.CDLL("libbgledger.so.0")
-P = ctypes.c_void_p
-lib.bgl_open.argtypes = [ctypes.c_char_p, P, ctypes.POINTER(P)]
-lib.bgl_wait.argtypes = [P, ctypes.POINTER(ctypes.c_char_p), ctypes.c_size_t, P, ctypes.POINTER(P)]
-lib.bgl_tasks_next.argtypes = [P, ctypes.POINTER(P)]
-lib.bgl_task_json.argtypes, lib.bgl_task_json.restype = [P], ctypes.c_char_p
-for name in ["bgl_task_free", "bgl_tasks_free", "bgl_close"]:
-    getattr(lib, name).argtypes = [P]
-ledger, tasks, task = P(), P(), P()
-assert lib.bgl_open(sys.argv[1].encode(), None, ledger) == 0
-print("waiting", flush=True)
-assert lib.bgl_wait(ledger, (ctypes.c_char_p * 1)(sys.argv[2].encode()), 1, None, tasks) == 0
-assert lib.bgl_tasks_next(tasks, task) == 0
-found = json.loads(lib.bgl_task_json(task))
-print(found["status"], found["cancel"]["by"], found["summary"])
-assert [lib.bgl_task_free(task), lib.bgl_tasks_free(tasks), lib.bgl_close(ledger)] == [0, 0, 0]
+import sys, threading, bgledger
+ended = []
+with bgledger.open(sys.argv[1]) as ledger:
+    waiting = threading.Thread(target=lambda: ended.extend(ledger.wait(sys.argv[2])))
+    waiting.start()
+    waiting.join(0.5)
+    print("blocked" if waiting.is_alive() else "awake", flush=True)
+    waiting.join(60)
+    print("blocked" if waiting.is_alive() else "awake", flush=True)
+    task, = ended
+    print(task.status, task.cancel.by, task.summary)
 "#;
 
 #[test]
@@ -118,19 +113,21 @@ fn a_host_in_c_an_agent_in_python_and_the_command_line_share_a_ledger() {
     BufReader::new(host.stdout.take().expect("a pipe")).read_line(&mut id).expect("the task's id");
     let id = id.trim_end();
 
-    let mut agent = Command::new("python3");
+    let mut agent = Command::new(wheel::python());
     set_up(&mut agent);
     agent.args(["-c", AGENT]).arg(scratch.ledger()).arg(id).stdout(Stdio::piped());
     let mut agent = agent.spawn().expect("the agent starts");
     let mut said = BufReader::new(agent.stdout.take().expect("a pipe")).lines();
-    assert_eq!(said.next().expect("a line").expect("text"), "waiting");
+    let mut says = |expected: &str| assert_eq!(said.next().expect("a line").expect("text"), expected);
+    says("blocked");
 
     let cancel =
         run(pipe::command(&scratch.ledger()).args(["cancel", "host-1", "--by", "operator", "--wait", "--json"]));
     let cancelled = json::parse(&String::from_utf8_lossy(&cancel.stdout)).expect("JSON");
     assert_eq!(cancelled["task"]["status"], "cancelled", "{cancelled}");
     assert!(host.wait().expect("the host ends").success());
-    assert_eq!(said.next().expect("a line").expect("text"), "cancelled operator told by the callback");
+    says("awake");
+    says("cancelled operator told by the callback");
     assert!(agent.wait().expect("the agent ends").success());
 
     // The executor was told before it ended, and one history says so.

@@ -24,7 +24,7 @@ fn passes(mut command: Command) {
 /// As it is, with either library; under valgrind; and with the sanitizers.
 fn passes_everywhere(source: &str) {
     // Only the library of a debug build has a fault that can be ordered.
-    let flags: &[&str] = if cfg!(debug_assertions) { &["-DPANICS_ON_ORDER"] } else { &[] };
+    let flags: &[&str] = if cfg!(debug_assertions) { &["-DFAULTS_ON_ORDER"] } else { &[] };
     passes(Program::new(source, Linked::Static, flags).command());
     let plain = Program::new(source, Linked::Shared, flags);
     passes(plain.command());
@@ -48,14 +48,45 @@ fn every_misuse_is_answered_with_a_code() {
 }
 
 #[test]
+fn every_member_and_every_accessor_means_what_it_says() {
+    passes_everywhere("members.c");
+}
+
+#[test]
+fn notices_are_claimed_and_answered() {
+    passes_everywhere("notices.c");
+}
+
+/// Only the library of a debug build runs full on order.
+#[cfg(debug_assertions)]
+#[test]
+fn nothing_is_done_or_lost_for_want_of_a_handle() {
+    passes_everywhere("full.c");
+}
+
+#[test]
+fn what_is_ended_while_it_is_under_way_ends_in_order() {
+    passes_everywhere("endings.c");
+}
+
+#[test]
+fn a_child_that_a_callback_forked_calls_nobody_back() {
+    passes_in_both_processes("fork_in_callback.c");
+}
+
+#[test]
 fn sixteen_threads_share_a_handle() {
     passes_everywhere("threads.c");
 }
 
 #[test]
 fn both_sides_of_a_fork_go_on() {
-    passes(Program::new("forks.c", Linked::Static, &[]).command());
-    let plain = Program::new("forks.c", Linked::Shared, &[]);
+    passes_in_both_processes("forks.c");
+}
+
+fn passes_in_both_processes(source: &str) {
+    passes(Program::new(source, Linked::Static, &[]).command());
+    let plain = Program::new(source, Linked::Shared, &[]);
     passes(plain.command());
     // What the parent's other threads had in hand is lost in every forked child. And no AddressSanitizer: a child
     // inherits the locks of its allocator as other threads left them, and waits for ever.
