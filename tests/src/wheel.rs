@@ -28,6 +28,20 @@ pub fn library() -> PathBuf {
     target().join("python/library")
 }
 
+/// The interpreter of the environment with the frameworks that the package integrates, and the wheel.
+pub fn with_frameworks() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let install = || {
+        tool("python");
+        let program = target().join("python/frameworks/bin/python");
+        let mut pip = Command::new(&program);
+        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]);
+        must(pip.arg("--force-reinstall").arg(wheel()), "pip install");
+        program
+    };
+    PROGRAM.get_or_init(install).clone()
+}
+
 /// The wheel, in the profile of the running test.
 pub fn wheel() -> &'static Path {
     static WHEEL: OnceLock<PathBuf> = OnceLock::new();
