@@ -15,6 +15,7 @@ mod exit;
 mod failure;
 mod globals;
 mod output;
+mod sink;
 pub mod supervise;
 mod value;
 

@@ -1,5 +1,7 @@
 //! The notices that the ledger owes: who is to hear of what, and whether they did.
 
+mod deliver;
+
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -55,6 +57,7 @@ enum Action {
         #[command(flatten)]
         which: Which,
     },
+    Deliver(deliver::Deliver),
     /// Try dead letters and dismissed ones again, or waiting ones at once
     Retry(Which),
     /// Forget dead letters, and dismissed ones
@@ -129,6 +132,7 @@ impl Notices {
             Action::Nack { claim, reason, which } => {
                 changed(context, &context.recording()?.call(NoticesNack { claim, notices: which.notices, reason })?)
             }
+            Action::Deliver(deliver) => deliver.run(context),
             Action::Retry(which) => {
                 changed(context, &context.recording()?.call(NoticesRetry { notices: which.notices })?)
             }
