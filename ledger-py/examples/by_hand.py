@@ -1,9 +1,10 @@
 """Recording without a block: for hosts that know when their work begins and ends."""
 
+import subprocess
 from datetime import datetime, timedelta, timezone
 
 import bgledger
-from bgledger import Outcome, Runtime, Status, WaitingOn
+from bgledger import Outcome, Process, Runtime, Status, WaitingOn
 
 with bgledger.open("ledger.db", owner="alice") as ledger:
     task = ledger.create("nightly report", runtime=Runtime.CRON, run_id="2026-11-22", queue_timeout="1h")
@@ -16,6 +17,14 @@ with bgledger.open("ledger.db", owner="alice") as ledger:
     done = ledger.finish(task, Status.SUCCEEDED, outcome=Outcome.BLOCKED, summary="no key came")
     print(done.status, done.outcome, done.summary)
 
+    # Another process of this machine does it; a cancel stops the process group of its command.
+    command = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    watched = ledger.create("sleep", start=True, executor=Process(command.pid, group=command.pid))
+    assert ledger.cancel(watched, why="it is enough").cancel in ("requested", "cancelled", "executor_gone")
+    print(command.wait(), ledger.get(watched).status)
+
     earlier = datetime.now(timezone.utc) - timedelta(hours=1)
-    old = ledger.create("it ran elsewhere", created_at=earlier, status="failed", error="no disk", ended_at=earlier)
+    old = ledger.create(
+        "it ran elsewhere", created_at=earlier, status="failed", error="no disk", exit_code=1, ended_at=earlier
+    )
     print(old)

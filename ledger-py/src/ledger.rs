@@ -1,26 +1,38 @@
 //! The handle that `bgledger.Ledger` holds.
 
 use crate::given::{Given, count, lookup, optional, span, text, time};
+use crate::listening::{self, Heard};
 use crate::raised::exception;
 use crate::{patience, told};
 use bgledger_core::config::Durability;
 use bgledger_core::{
-    Call, ClaimSpec, Create, Envelope, Error, ExecutorSpec, Finish, Heartbeat, Json, Lookup, NotifyPolicy,
+    Call, ClaimSpec, Create, Created, Envelope, Error, ExecutorSpec, Finish, Heartbeat, Json, Lookup, NotifyPolicy,
     ProgressRequest, Recorded, Show, Start, Status,
 };
 use bgledger_store::{Ledger, OpenOptions};
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A handle on a ledger; shared between threads.
 #[pyclass(frozen, name = "Handle", module = "bgledger._core")]
 pub(crate) struct Handle {
-    ledger: Ledger,
+    path: PathBuf,
+    /// `None` once it was closed. Locked under the interpreter's lock alone and never across a call, so that no fork
+    /// finds it locked.
+    ledger: Mutex<Option<Ledger>>,
+    is_roused: AtomicBool,
 }
 
 /// What a write that changes one task answers: changed, cancel requested, deadline passed, the task.
 type Told<'py> = PyResult<(bool, bool, bool, Bound<'py, PyAny>)>;
+
+/// Where a claim notes `(whether it was made now, the task's number)` before any code of Python runs: a signal's
+/// exception may come instead of the answer, and then the caller knows what to end.
+type Kept<'py> = Bound<'py, PyList>;
 
 #[pymethods]
 #[expect(clippy::too_many_arguments, reason = "Python gives each argument by its place: no map is built on the way")]
@@ -52,40 +64,75 @@ impl Handle {
             options.executor = ExecutorSpec::External;
         }
         let opened = py.detach(|| Ledger::open(&path, options));
-        opened.map(|ledger| Handle { ledger }).map_err(|error| exception(py, &error))
+        let handle = |ledger: Ledger| Handle {
+            path: ledger.path().into(),
+            ledger: Mutex::new(Some(ledger)),
+            is_roused: false.into(),
+        };
+        opened.map(handle).map_err(|error| exception(py, &error))
     }
 
     /// The file.
     #[getter]
     fn path(&self) -> PathBuf {
-        self.ledger.path().into()
+        self.path.clone()
+    }
+
+    /// Lets go of the ledger, after the calls under way.
+    fn close(&self, py: Python<'_>) {
+        let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).take();
+        py.detach(|| drop(ledger));
     }
 
     /// One Request as JSON text, one Response as JSON text.
     #[pyo3(signature = (request, /))]
-    fn answer(&self, py: Python<'_>, request: &str) -> String {
-        py.detach(|| self.ledger.answer(request))
+    fn answer(&self, py: Python<'_>, request: &str) -> PyResult<String> {
+        let ledger = self.ledger(py)?;
+        Ok(py.detach(move || ledger.answer(request)))
     }
 
     /// A `wait` or `watch` as JSON text: the same as `answer`, but signals are heard meanwhile.
     #[pyo3(signature = (request, /))]
     fn await_answer(&self, py: Python<'_>, request: &str) -> PyResult<String> {
-        patience::answer(py, &self.ledger, request)
+        patience::answer(py, self.ledger(py)?, request)
+    }
+
+    /// Blocks until something is recorded after a `seq`, or `rouse` is called, or so many milliseconds passed.
+    /// Answers where to go on, and the numbers of the tasks that may have been taken from whoever runs them.
+    #[pyo3(signature = (after, timeout, /))]
+    fn listen(&self, py: Python<'_>, after: Option<u64>, timeout: i64) -> PyResult<Heard> {
+        let ledger = self.ledger(py)?;
+        let heard = py.detach(move || listening::listen(&ledger, after, timeout, &self.is_roused));
+        heard.map_err(|error| exception(py, &error))
+    }
+
+    /// Has `listen` return.
+    fn rouse(&self, py: Python<'_>) -> PyResult<()> {
+        let ledger = self.ledger(py)?;
+        self.is_roused.store(true, Ordering::SeqCst);
+        py.detach(move || ledger.rouse());
+        Ok(())
     }
 
     /// A Request with one command as JSON text whose answer is `(created, task)`: see `create` for less.
-    #[pyo3(signature = (request, /))]
-    fn create_as<'py>(&self, py: Python<'py>, request: &str) -> PyResult<(bool, Bound<'py, PyAny>)> {
+    #[pyo3(signature = (request, kept, /))]
+    fn create_as<'py>(
+        &self,
+        py: Python<'py>,
+        request: &str,
+        kept: Option<&Kept<'py>>,
+    ) -> PyResult<(bool, Bound<'py, PyAny>)> {
         let request = Envelope::parse(request).request.map_err(|error| exception(py, &error))?;
-        let answered = py.detach(|| self.ledger.request(request)).map_err(|error| exception(py, &error))?;
+        let ledger = self.ledger(py)?;
+        let answered = py.detach(move || ledger.request(request)).map_err(|error| exception(py, &error))?;
         match Create::reply(answered) {
-            Some(created) => Ok((created.created, told::task(py, &created.task)?)),
+            Some(created) => created_now(py, &created, kept),
             None => Err(exception(py, &Error::internal("another command than create"))),
         }
     }
 
     /// Records a task that names what most name; starts it where asked. Answers `(created, task)`.
-    #[pyo3(signature = (label, task, runtime, kind, run_id, session, agent, parent, notify, timeout, start, lease, /))]
+    #[pyo3(signature = (label, task, runtime, kind, run_id, session, agent, parent, notify, timeout, start, lease, kept, /))]
     fn create<'py>(
         &self,
         py: Python<'py>,
@@ -101,6 +148,7 @@ impl Handle {
         timeout: Option<i64>,
         start: bool,
         lease: Option<i64>,
+        kept: Option<&Kept<'py>>,
     ) -> PyResult<(bool, Bound<'py, PyAny>)> {
         let create = Create {
             label: text("label", label)?,
@@ -116,16 +164,33 @@ impl Handle {
             start: start.then(|| ClaimSpec { lease: span(lease), ..ClaimSpec::default() }),
             ..Create::default()
         };
-        let created = self.call(py, create)?;
-        Ok((created.created, told::task(py, &created.task)?))
+        created_now(py, &self.call(py, create)?, kept)
     }
 
     /// Claims a task for this process.
     #[pyo3(signature = (task, lease, /))]
     fn start<'py>(&self, py: Python<'py>, task: &Given<'py>, lease: Option<i64>) -> Told<'py> {
-        let lookup = lookup(py, "lookup", task)?;
-        let start = Start { lookup, executor: None, lease: span(lease), started_at: None, fill: Default::default() };
-        self.record(py, start)
+        self.record(py, by_this_process(py, task, lease)?)
+    }
+
+    /// The same for one block of this process: what another block of it runs is refused like anybody else's.
+    #[pyo3(signature = (task, lease, kept, /))]
+    fn claim<'py>(
+        &self,
+        py: Python<'py>,
+        task: &Given<'py>,
+        lease: Option<i64>,
+        kept: &Kept<'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let Recorded { changed, task: view, .. } = self.call(py, by_this_process(py, task, lease)?)?;
+        let task = &view.task;
+        if !changed {
+            let executor = task.executor.clone().map(Box::new);
+            let (number, attempt, started_at) = (task.number, task.attempt, task.attempt_started_at);
+            return Err(exception(py, &Error::AlreadyRunning { number, attempt, executor, started_at }));
+        }
+        kept.append((true, task.number.0))?;
+        told::task(py, &view)
     }
 
     /// Reports how far the work is.
@@ -216,18 +281,49 @@ impl Handle {
 }
 
 impl Handle {
-    /// Carries out a call with the interpreter's lock released.
+    fn ledger(&self, py: Python<'_>) -> PyResult<Ledger> {
+        let open = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let closed = || Error::NotAvailable { what: "the ledger".into(), why: "the handle is closed".into() };
+        open.ok_or_else(|| exception(py, &closed()))
+    }
+
+    /// Carries out a call with the interpreter's lock released, also where it is the last to let go of the ledger.
     fn call<C: Call + Send>(&self, py: Python<'_>, call: C) -> PyResult<C::Reply>
     where
         C::Reply: Send,
     {
-        py.detach(|| self.ledger.call(call)).map_err(|error| exception(py, &error))
+        let ledger = self.ledger(py)?;
+        py.detach(move || ledger.call(call)).map_err(|error| exception(py, &error))
     }
 
     fn record<'py, C: Call<Reply = Recorded> + Send>(&self, py: Python<'py>, call: C) -> Told<'py> {
         let Recorded { changed, cancel_requested, deadline_passed, task } = self.call(py, call)?;
         Ok((changed, cancel_requested, deadline_passed, told::task(py, &task)?))
     }
+}
+
+impl Drop for Handle {
+    /// Who is last lets SQLite write what its journal holds, and waits for the disk: not under the interpreter's lock.
+    fn drop(&mut self) {
+        let ledger = self.ledger.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _released = Python::try_attach(|py| py.detach(move || drop(ledger)));
+    }
+}
+
+fn created_now<'py>(
+    py: Python<'py>,
+    answer: &Created,
+    kept: Option<&Kept<'py>>,
+) -> PyResult<(bool, Bound<'py, PyAny>)> {
+    if let Some(kept) = kept {
+        kept.append((answer.created, answer.task.task.number.0))?;
+    }
+    Ok((answer.created, told::task(py, &answer.task)?))
+}
+
+fn by_this_process(py: Python<'_>, task: &Given<'_>, lease: Option<i64>) -> PyResult<Start> {
+    let lookup = lookup(py, "lookup", task)?;
+    Ok(Start { lookup, executor: None, lease: span(lease), started_at: None, fill: Default::default() })
 }
 
 fn policy(py: Python<'_>, word: &str) -> PyResult<NotifyPolicy> {

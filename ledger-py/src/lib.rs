@@ -6,6 +6,7 @@
 
 mod given;
 mod ledger;
+mod listening;
 mod patience;
 mod raised;
 mod told;

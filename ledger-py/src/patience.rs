@@ -31,13 +31,15 @@ fn listening<C: Call>(py: Python<'_>, ledger: &Ledger, call: C) -> PyResult<Resu
 }
 
 /// One Request that waits as JSON text, one Response as JSON text. Others are answered at once.
-pub(crate) fn answer(py: Python<'_>, ledger: &Ledger, text: &str) -> PyResult<String> {
+pub(crate) fn answer(py: Python<'_>, ledger: Ledger, text: &str) -> PyResult<String> {
     let Envelope { id, now, request } = Envelope::parse(text);
     let result = match request {
-        Ok(Request::Wait(given)) if now.is_none() => wait(py, ledger, given)?.map(Response::Wait),
-        Ok(Request::Watch(given)) if now.is_none() => watch(py, ledger, given)?.map(Response::Watch),
-        _ => return Ok(py.detach(|| ledger.answer(text))),
+        Ok(Request::Wait(given)) if now.is_none() => wait(py, &ledger, given)?.map(Response::Wait),
+        Ok(Request::Watch(given)) if now.is_none() => watch(py, &ledger, given)?.map(Response::Watch),
+        _ => return Ok(py.detach(move || ledger.answer(text))),
     };
+    // Closed meanwhile, this may be the last that holds it.
+    py.detach(move || drop(ledger));
     let applied = Applied { id: id.as_ref(), result: result.as_ref() };
     serde_json::to_string(&applied).map_err(|error| pyo3::exceptions::PyRuntimeError::new_err(error.to_string()))
 }

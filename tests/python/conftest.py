@@ -59,6 +59,7 @@ class Other:
         program = head + textwrap.dedent(source)
         self.process = subprocess.Popen(
             [sys.executable, "-u", "-c", program, path, *arguments],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -74,6 +75,11 @@ class Other:
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
+
+    def rest(self) -> list[str]:
+        """What else it said, now that it ends."""
+        assert self.process.stdout is not None
+        return self.process.stdout.read().split()
 
     def end(self) -> int:
         """How it ended; what it said after the last line read is thrown away."""

@@ -76,9 +76,7 @@ def test_blocks_end_as_they_are_left(ledger: bgledger.Ledger) -> None:
         assert ledger.get(4).status == "cancelled"
         # The loop goes on, and so does this task: nothing is left of the timeout.
         await asyncio.sleep(0)
-        if sys.version_info >= (3, 11):
-            current = asyncio.current_task()
-            assert current is not None and current.cancelling() == 0
+        uncancelled()
 
     run(main())
 
@@ -175,6 +173,104 @@ def test_coroutines_and_async_generators_are_tracked(ledger: bgledger.Ledger) ->
     assert ledger.get(4).status == "cancelled" and ledger.get(6).status == "failed"
 
 
+def test_a_deadline_stops_a_generator_and_never_who_goes_through_it(ledger: bgledger.Ledger) -> None:
+    cleaned: list[str] = []
+
+    @ledger.track("count", timeout=0.2)
+    async def count(pause: float) -> AsyncIterator[int]:
+        try:
+            for number in range(1000):
+                yield number
+                await asyncio.sleep(pause)
+        finally:
+            cleaned.append("up")
+
+    async def main() -> None:
+        # Its consumer takes its time between two steps: the next step is late, the consumer goes on.
+        source = count(0)
+        assert await source.__anext__() == 0
+        await asyncio.sleep(0.5)
+        with pytest.raises(TimeoutError):
+            await source.__anext__()
+        # The step itself takes too long.
+        with pytest.raises(TimeoutError):
+            async for _ in count(600):
+                pass
+        await asyncio.sleep(0)
+        assert cleaned == ["up", "up"]
+        assert [(ledger.get(number).status, ledger.get(number).reason) for number in (1, 2)] == [("timed_out", "deadline")] * 2
+        # One that is done with in time, and one that is left alone.
+        source = count(0)
+        await source.__anext__()
+        await source.aclose()  # type: ignore[attr-defined]
+        assert ledger.get(3).status == "cancelled"
+        uncancelled()
+
+    run(main())
+
+
+def test_a_cancel_stops_a_generator_at_its_next_step(ledger: bgledger.Ledger) -> None:
+    @ledger.track
+    async def count() -> AsyncIterator[int]:
+        for number in range(1000):
+            yield number
+
+    async def main() -> None:
+        source = count()
+        await source.__anext__()
+        await asyncio.to_thread(ledger.cancel, 1)
+        await asyncio.sleep(0.5)
+        with pytest.raises(asyncio.CancelledError):
+            await source.__anext__()
+        uncancelled()
+
+    run(main())
+    assert ledger.get(1).status == "cancelled" and ledger.get(1).cancel is not None
+
+
+def uncancelled() -> None:
+    """Nothing is left of what stopped a block."""
+    if sys.version_info >= (3, 11):
+        current = asyncio.current_task()
+        assert current is not None and current.cancelling() == 0
+
+
+@pytest.mark.parametrize("why", ["deadline", "requested"])
+@pytest.mark.parametrize("how", ["raises", "swallows"])
+def test_what_becomes_of_a_cancellation_is_the_works_to_say(ledger: bgledger.Ledger, why: str, how: str) -> None:
+    async def work() -> None:
+        async with ledger.task("stubborn", timeout=0.1 if why == "deadline" else None):
+            try:
+                if why == "requested":
+                    await asyncio.to_thread(ledger.cancel, 1)
+                await asyncio.sleep(600)
+            except asyncio.CancelledError:
+                if how == "raises":
+                    raise KeyError("mine") from None
+
+    async def main() -> None:
+        if how == "raises":
+            with pytest.raises(KeyError, match="mine"):
+                await work()
+        else:
+            await work()
+        uncancelled()
+
+    run(main())
+    assert ledger.get(1).status == ("failed" if how == "raises" else "succeeded")
+
+
+def test_the_task_of_an_async_block_is_a_lookup(path: str) -> None:
+    async def main() -> None:
+        async with bgledger.aio.open(path) as ledger:
+            async with ledger.task("x") as task:
+                assert (await ledger.get(task)).status == ledger.blocking.get(task).status == "running"
+                assert (await ledger.create("below", parent=task)).parent == task.id
+                assert len((await ledger.tree(task)).children) == 1
+
+    run(main())
+
+
 def test_waits_are_woken_and_cancelled(path: str) -> None:
     async def main() -> None:
         async with bgledger.aio.open(path) as ledger:
@@ -229,8 +325,8 @@ def test_watching_sees_each_event_once_and_in_order(path: str) -> None:
 
 
 def until_no_threads() -> None:
-    ends = time.monotonic() + 10
-    while any(thread.name == "bgledger-bell" for thread in threading.enumerate()):
+    ends = time.monotonic() + 15
+    while any(thread.name == "bgledger-ear" for thread in threading.enumerate()):
         assert time.monotonic() < ends
         time.sleep(0.02)
 

@@ -41,6 +41,8 @@ CASES: dict[str, tuple[Attempt, str, type[Exception]]] = {
     "endless timeout": (lambda ledger: _enter(ledger, timeout=math.inf), "timeout", InvalidValue),
     "huge timeout": (lambda ledger: ledger.create("x", timeout=10**30), "timeout", InvalidValue),
     "very huge timeout": (lambda ledger: ledger.create("x", timeout=10**400), "timeout", InvalidValue),
+    "timeout beyond all numbers": (lambda ledger: _enter(ledger, timeout=1e308), "timeout", InvalidValue),
+    "timeout below all numbers": (lambda ledger: ledger.create("x", timeout=-1e308), "timeout", InvalidValue),
     "timeout in words": (lambda ledger: ledger.create("x", timeout="soon"), "timeout", InvalidValue),
     "timeout of a wrong type": (lambda ledger: _enter(ledger, timeout=[1]), "timeout", InvalidType),
     "boolean lease": (lambda ledger: _enter(ledger, lease=True), "lease", InvalidType),
@@ -56,6 +58,16 @@ CASES: dict[str, tuple[Attempt, str, type[Exception]]] = {
         lambda ledger: ledger.create("x", created_at=datetime.now(timezone.utc) + timedelta(days=9)),
         "created_at",
         bgledger.FutureTime,
+    ),
+    "the last time there is": (
+        lambda ledger: ledger.create("x", created_at=datetime.max.replace(tzinfo=timezone(-timedelta(hours=20)))),
+        "created_at",
+        bgledger.Invalid,
+    ),
+    "the first time there is": (
+        lambda ledger: ledger.create("x", created_at=datetime.min.replace(tzinfo=timezone(timedelta(hours=20)))),
+        "created_at",
+        InvalidValue,
     ),
     "naive filter": (lambda ledger: ledger.list(since=NAIVE), "since", InvalidValue),
     "nested metadata": (lambda ledger: ledger.create("x", metadata={"a": [1]}), "metadata.a", InvalidType),  # type: ignore[dict-item]
@@ -102,6 +114,41 @@ CASES: dict[str, tuple[Attempt, str, type[Exception]]] = {
     "negative lookup": (lambda ledger: ledger.get(-1), "lookup", InvalidValue),
     "huge lookup": (lambda ledger: ledger.get(2**70), "lookup", InvalidValue),
     "lookup with a surrogate": (lambda ledger: ledger.cancel(LONE), "lookup", InvalidValue),
+    "negative attempt": (lambda ledger: ledger.progress(1, attempt=-1), "attempt", InvalidValue),
+    "negative attempt of a heartbeat": (lambda ledger: ledger.heartbeat(1, attempt=-1), "attempt", InvalidValue),
+    "negative attempt of an end": (lambda ledger: ledger.finish(1, attempt=-1), "attempt", InvalidValue),
+    "negative attempt of a failure": (lambda ledger: ledger.finish(1, "failed", attempt=-1), "attempt", InvalidValue),
+    "huge attempt": (lambda ledger: ledger.heartbeat(1, attempt=2**32), "attempt", InvalidValue),
+    "nonce of a wrong type": (lambda ledger: ledger.progress(1, nonce=3), "nonce", InvalidType),  # type: ignore[arg-type]
+    "nonce of a heartbeat": (lambda ledger: ledger.heartbeat(1, nonce=3), "nonce", InvalidType),  # type: ignore[arg-type]
+    "nonce of an end": (lambda ledger: ledger.finish(1, nonce=3), "nonce", InvalidType),  # type: ignore[arg-type]
+    "nonce with a surrogate": (lambda ledger: ledger.progress(1, nonce=LONE), "nonce", InvalidValue),
+    "nonce of a heartbeat with a surrogate": (lambda ledger: ledger.heartbeat(1, nonce=LONE), "nonce", InvalidValue),
+    "nonce of an end with a surrogate": (lambda ledger: ledger.finish(1, nonce=LONE), "nonce", InvalidValue),
+    "state of a wrong type": (lambda ledger: ledger.notices(state=3), "state", InvalidType),  # type: ignore[arg-type]
+    "state that is none": (lambda ledger: ledger.notices(state=["gone"]), "state", InvalidValue),
+    "status filter of a wrong type": (lambda ledger: ledger.list(status=3), "status", InvalidType),  # type: ignore[arg-type]
+    "lease of nothing that starts": (lambda ledger: ledger.create("x", lease=60), "lease", InvalidValue),
+    "the same with metadata": (lambda ledger: ledger.create("x", lease=60, metadata={"a": 1}), "lease", InvalidValue),
+    "executor of nothing that starts": (lambda ledger: ledger.create("x", executor="external"), "executor", InvalidValue),
+    "start time of nothing that starts": (
+        lambda ledger: ledger.create("x", started_at=datetime.now(timezone.utc)),
+        "started_at",
+        InvalidValue,
+    ),
+    "exit code of nothing that ended": (lambda ledger: ledger.create("x", exit_code=1), "status", InvalidValue),
+    "pid that is none": (
+        lambda ledger: ledger.create("x", start=True, executor=bgledger.Process(-1)),
+        "executor.pid",
+        InvalidValue,
+    ),
+    "group of a wrong type": (
+        lambda ledger: ledger.create("x", start=True, executor=bgledger.Process(1, "all")),  # type: ignore[arg-type]
+        "executor.group",
+        InvalidType,
+    ),
+    "callback that is none": (lambda ledger: _enter(ledger, on_cancel=3), "on_cancel", InvalidType),
+    "record_result that is none": (lambda ledger: ledger.track("x", record_result="no"), "record_result", InvalidType),  # type: ignore[call-overload]
     "limit of nothing": (lambda ledger: ledger.list(limit=0), "limit", InvalidValue),
     "filter of a wrong type": (lambda ledger: ledger.list(active=1), "active", InvalidType),  # type: ignore[arg-type]
     "status filter that is none": (lambda ledger: ledger.list(status=["done"]), "status", InvalidValue),
@@ -109,6 +156,7 @@ CASES: dict[str, tuple[Attempt, str, type[Exception]]] = {
     "owner of a wrong type": (lambda ledger: bgledger.open(ledger.path, owner=3), "owner", InvalidType),  # type: ignore[arg-type]
     "durability that is none": (lambda ledger: bgledger.open(ledger.path, durability="none"), "durability", InvalidValue),
     "path of a wrong type": (lambda ledger: bgledger.open(3), "path", InvalidType),  # type: ignore[arg-type]
+    "path with a surrogate": (lambda ledger: bgledger.open("/tmp/\ud800"), "path", InvalidValue),
     "path with NUL": (lambda ledger: bgledger.open("a\0b"), "path", InvalidValue),
     "heartbeat that is none": (lambda ledger: _enter(ledger, heartbeat="heart"), "heartbeat", InvalidValue),
     "executor of a wrong type": (

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 import pickle
+import signal
+import subprocess
+import threading
+import time
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -74,6 +79,51 @@ def test_what_is_over_can_be_recorded(ledger: bgledger.Ledger) -> None:
     )
     assert task.status == "failed" and task.created_at == at and task.duration == timedelta(seconds=1)
     assert task.error == bgledger.Failure(None, "no luck", None)
+
+
+def test_what_is_over_is_recorded_with_all_that_it_left(ledger: bgledger.Ledger) -> None:
+    task = ledger.create(
+        "make", status="failed", reason="exit_code", exit_code=2, summary="no rule", result={"lines": 3},
+        output=bgledger.Output("no rule to make target", 900, True), usage={"tokens_in": 7},
+        artifacts={"log": bgledger.Artifact("file:///log", 900)},
+    )
+    assert (task.status, task.reason, task.exit_code, task.result) == ("failed", "exit_code", 2, {"lines": 3})
+    assert task.output == bgledger.Output("no rule to make target", 900, True)
+    assert task.usage == bgledger.Usage(7) and task.artifacts["log"].size == 900
+    killed = ledger.create("run", status="failed", reason="signal", signal=9)
+    assert (killed.signal, killed.exit_code, killed.started_at is not None) == (9, None, True)
+
+
+def test_a_start_is_asked_for(ledger: bgledger.Ledger) -> None:
+    plain, rich = ledger.create("a", start=True, lease=60), ledger.create("b", start=True, lease=60, metadata={"a": 1})
+    assert plain.status == rich.status == "running" and plain.lease == rich.lease == timedelta(seconds=60)
+    over = ledger.create("c", status="succeeded", executor="external", started_at=datetime.now(timezone.utc))
+    assert over.status == "succeeded" and over.attempt == 1
+
+
+def test_a_process_and_its_group_do_the_work(ledger: bgledger.Ledger) -> None:
+    command = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        task = ledger.create("sleep", start=True, executor=bgledger.Process(os.getpid(), group=command.pid))
+        assert task.executor is not None and task.executor.pid == os.getpid()
+        assert task.executor.group is not None and task.executor.group.id == command.pid
+        by_pid = ledger.create("by its pid", start=True, executor=command.pid)
+        assert by_pid.executor is not None and (by_pid.executor.pid, by_pid.executor.group) == (command.pid, None)
+        queued = ledger.create("later")
+        started = ledger.start(queued, executor=bgledger.Process(command.pid, group=command.pid))
+        assert started.executor is not None and started.executor.group is not None
+        assert bgledger.Process(1, 2).to_dict() == {"pid": 1, "group": 2}
+    finally:
+        command.kill()
+        command.wait()
+
+
+def test_what_another_block_of_this_process_runs_is_refused_in_the_cores_words(ledger: bgledger.Ledger) -> None:
+    with ledger.task("once", run_id="r1") as task:
+        with pytest.raises(bgledger.AlreadyRunning) as refused:
+            ledger.task("once", run_id="r1").__enter__()
+    assert refused.value.message.startswith(f"#{task.number} is running already: attempt 1, by ")
+    assert refused.value.hint and refused.value.started_at == task.record.attempt_started_at
 
 
 def test_both_ways_of_the_waist_tell_the_same(ledger: bgledger.Ledger) -> None:
@@ -253,6 +303,49 @@ def test_opening_and_reading_creates_nothing(path: str) -> None:
     with pytest.raises(bgledger.NotAvailable, match="closed"):
         ledger.stats()
     assert ledger.closed and "closed" in repr(ledger)
+
+
+@pytest.mark.parametrize("how", ["close", "let go"])
+def test_closing_lets_other_threads_run(path: str, other: Callable[..., Any], how: str) -> None:
+    """The last to let go of a ledger brings its journal into the file, a long one here: other threads go on meanwhile."""
+    ledger: bgledger.Ledger | None = bgledger.open(path)
+    assert ledger is not None
+    ledger.create("first")
+    reader = other(
+        """
+        import sqlite3
+        reading = sqlite3.connect(path, isolation_level=None)
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM sqlite_master").fetchall()
+        print("reads")
+        sys.stdin.readline()
+        """
+    )
+    assert reader.line() == "reads"
+    for number in range(40):
+        ledger.create(f"task {number}", task="x" * 1_000_000)
+    reader.signal(signal.SIGKILL)
+    reader.end()
+    turns, is_over = 0, threading.Event()
+
+    def turn() -> None:
+        nonlocal turns
+        while not is_over.wait(0.0001):
+            turns += 1
+
+    turning = threading.Thread(target=turn)
+    turning.start()
+    while not turns:
+        time.sleep(0.01)
+    before = turns
+    if how == "close":
+        ledger.close()
+    else:
+        ledger = None
+    during = turns - before
+    is_over.set()
+    turning.join()
+    assert during >= 5
 
 
 def test_a_readonly_handle_never_records(path: str) -> None:

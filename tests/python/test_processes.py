@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bgledger
@@ -202,12 +202,39 @@ def meddle():
 def meddle():
     with bgledger.open(path) as ledger:
         ledger.stats()
+        ledger.create("by the other handle")
+""",
+    "the C library beside the module": """
+import ctypes
+beside = os.path.join(os.path.dirname(os.environ["BGLEDGER_BIN"]), "libbgledger.so")
+library = ctypes.CDLL(os.environ.get("BGLEDGER_LIBRARY", beside))
+library.bgl_free.argtypes = [ctypes.c_void_p]
+library.bgl_close.argtypes = [ctypes.c_void_p]
+REQUEST = b'{"create": {"label": "by the C library"}}'
+def meddle():
+    handle, answer, size = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_size_t()
+    assert library.bgl_open(path.encode(), None, ctypes.byref(handle)) == 0
+    length = ctypes.c_size_t(len(REQUEST))
+    assert library.bgl_call(handle, REQUEST, length, ctypes.byref(answer), ctypes.byref(size)) == 0
+    assert b'"created":true' in ctypes.string_at(answer, size.value), ctypes.string_at(answer, size.value)
+    library.bgl_free(answer)
+    assert library.bgl_close(handle) == 0
 """,
 }
 
 
+@pytest.fixture
+def lister(path: str) -> Iterator[None]:
+    """Another process that looks at the ledger all the time, and closes it each time."""
+    loop = 'while :; do "$1" --ledger "$2" --quiet list >/dev/null 2>&1; done'
+    looking = subprocess.Popen(["sh", "-c", loop, "sh", os.environ["BGLEDGER_BIN"], path], start_new_session=True)
+    yield
+    os.killpg(looking.pid, signal.SIGKILL)
+    looking.wait()
+
+
 @pytest.mark.parametrize("how", FOREIGN)
-def test_what_was_acknowledged_is_there_after_sigkill(path: str, other: Start, how: str) -> None:
+def test_what_was_acknowledged_is_there_after_sigkill(path: str, other: Start, how: str, lister: None) -> None:
     writer = other(
         FOREIGN[how]
         + """
@@ -222,12 +249,13 @@ for number in range(10**9):
     )
     acknowledged = [int(writer.line()) for _ in range(60)]
     writer.signal(signal.SIGKILL)
-    writer.end()
-    acknowledged += [int(line) for line in writer.said.splitlines() if line.strip()]
+    acknowledged += [int(line) for line in writer.rest()]
+    assert writer.end() == -signal.SIGKILL
     with bgledger.open(path) as ledger:
         assert ledger.verify().ok
         for number in acknowledged:
             assert ledger.get(number).status == "succeeded"
+        assert ledger.stats().by_status["succeeded"] in (len(acknowledged), len(acknowledged) + 1)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 

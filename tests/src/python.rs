@@ -30,7 +30,7 @@ fn words() -> String {
     listed(&mut text, "_ACTIVE", "frozenset[str]", Status::ALL.iter().filter(|s| s.is_active()).map(|s| s.as_str()));
     listed(&mut text, "_FINAL", "frozenset[str]", Status::ALL.iter().filter(|s| s.is_final()).map(|s| s.as_str()));
     let open = "Any other lower-case word is one, too.";
-    constants(&mut text, "Runtime", &format!("Who runs a task. {open}"), &RUNTIMES);
+    constants(&mut text, "Runtime", &format!("Who runs a task. {open}"), &runtime::KNOWN);
     constants(&mut text, "Outcome", "What a success amounts to.", &OUTCOMES);
     constants(&mut text, "Reason", "Why a task ended other than by success.", &REASONS);
     constants(&mut text, "WaitingOn", "What running work waits for.", &WAITS);
@@ -99,7 +99,6 @@ const STATUS_END: &str = r#"
 
 "#;
 
-const RUNTIMES: [&str; 4] = [runtime::SUBAGENT, runtime::ACP, runtime::CRON, runtime::CLI];
 const OUTCOMES: [&str; 3] = [outcome::OK, outcome::BLOCKED, outcome::NO_RESULT];
 const REASONS: [&str; 11] = [
     reason::ERROR,

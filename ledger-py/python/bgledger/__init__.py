@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from . import _core
-from ._base import Candidate, Executor, Group, LedgerError
+from ._base import Candidate, Executor, Group, LedgerError, Process
 from ._codes import (
     AlreadyEnded,
     AlreadyRunning,
@@ -73,7 +73,7 @@ from ._generated import (
 from ._ledger import Ledger, open
 from ._notices import ClaimedNotices, Notice, NoticePage
 from ._reading import Watch
-from ._task import TaskRun, current
+from ._task import TaskRun, current, inherit
 from ._types import (
     Artifact,
     AuditReport,
@@ -161,6 +161,7 @@ __all__ = [
     "NotifyPolicy",
     "Outcome",
     "Output",
+    "Process",
     "Progress",
     "ReadOnly",
     "Reason",
@@ -190,6 +191,7 @@ __all__ = [
     "Watch",
     "__version__",
     "current",
+    "inherit",
     "open",
 ]
 

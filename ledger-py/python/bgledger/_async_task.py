@@ -30,8 +30,10 @@ class AsyncTask:
         self._host: asyncio.Task[Any] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._cancelling = 0
+        #: Why it was stopped, and the asyncio task that was cancelled for it.
         self._stopped_for: str | None = None
-        self._is_left = False
+        self._stopped: asyncio.Task[Any] | None = None
+        self._is_missed = self._is_left = False
 
     @property
     def ledger(self) -> Ledger:
@@ -144,12 +146,15 @@ class AsyncTask:
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked to cancel the task, as far as is known: the process looks a few times a second."""
+        """Whether the work should stop: somebody asked to cancel the task, or ended it, or took it over.
+
+        A thread of the process listens to the ledger: asking costs nothing.
+        """
         self._run._signs += 1
         return self._run._is_cancelled
 
     def raise_if_cancelled(self) -> None:
-        """Leaves the block as ``cancelled`` if somebody asked to cancel the task."""
+        """Leaves the block as ``cancelled`` if the work should stop."""
         if self.cancel_requested:
             self._run.raise_if_cancelled()
 
@@ -160,49 +165,78 @@ class AsyncTask:
 
     async def _begin(self) -> None:
         run = self._run
-        if run._on_cancel is None:
-            run._on_cancel = self._cancel_from_ledger
+        run._once()
         begun = self._soon(run._begin)
         try:
             await asyncio.shield(begun)
-        except asyncio.CancelledError as error:
-            # It is recorded all the same; the block is not entered.
+        except BaseException as error:
+            # It may be recorded all the same; the block is not entered.
             await _surely(begun, ignore=True)
             await _surely(self._soon(lambda: run._end(error)), ignore=True)
             raise
-        self._host = asyncio.current_task()
-        if self._host is not None and sys.version_info >= (3, 11):
-            self._cancelling = self._host.cancelling()
         if run._timeout is not None:
             self._timer = self._loop.call_later(run._timeout / 1000, self._stop, "deadline")
+        if self._resume() and self._host is not None:
+            self._stopped = self._host
+            self._host.cancel()
 
     async def _end(self, error: BaseException | None) -> None:
         run = self._run
         self._is_left = True
         if self._timer is not None:
             self._timer.cancel()
-        is_overdue = self._stopped_for == "deadline" and isinstance(error, asyncio.CancelledError) and self._owned()
+        is_overdue = self._is_overdue(error)
         run._ending.is_overdue = is_overdue
         overdue = TimeoutError(f"task #{run.number} ran for more than {(run._timeout or 0) / 1000:g} s")
         await _surely(self._soon(lambda: run._end(overdue if is_overdue else error)))
         if is_overdue:
             raise overdue from error
 
-    def _owned(self) -> bool:
-        """Whether the cancellation is ours alone, so that it may become a ``TimeoutError``."""
-        if self._host is None or sys.version_info < (3, 11):
-            return True
-        return self._host.uncancel() <= self._cancelling
+    # ---- what stops it -------------------------------------------------------------------------------------------
 
-    def _cancel_from_ledger(self, _: TaskRun) -> None:
+    def _resume(self) -> bool:
+        """From here on the running asyncio task does the work. Says, once, whether it was to stop while nobody did."""
+        self._host = asyncio.current_task()
+        if self._host is not None and sys.version_info >= (3, 11):
+            self._cancelling = self._host.cancelling()
+        is_missed, self._is_missed = self._is_missed, False
+        return is_missed
+
+    def _suspend(self, error: BaseException | None) -> None:
+        """From here on nobody does: who goes through a generator is not the work."""
+        self._host = None
+        if not isinstance(error, asyncio.CancelledError):
+            self._take_back()
+
+    def _take_back(self) -> bool:
+        """Takes back the cancel of the asyncio task; whether no other one is left."""
+        stopped, self._stopped = self._stopped, None
+        if stopped is None or sys.version_info < (3, 11):
+            return True
+        return stopped.uncancel() <= self._cancelling
+
+    def _is_overdue(self, error: BaseException | None) -> bool:
+        """Whether it was left because of its deadline. A cancel that was requested goes on as one, if it is left so."""
+        is_cancelled = isinstance(error, asyncio.CancelledError)
+        is_deadline = self._stopped_for == "deadline"
+        is_alone = self._take_back() if is_deadline or not is_cancelled else True
+        return is_deadline and is_cancelled and is_alone
+
+    def _cancel_soon(self) -> None:
+        """The ledger says that it should stop."""
         try:
             self._loop.call_soon_threadsafe(self._stop, "requested")
         except RuntimeError:  # the loop is closed: nobody is left to be told
             pass
 
     def _stop(self, why: str) -> None:
-        if self._host is not None and not self._is_left and self._stopped_for is None:
-            self._stopped_for = why
+        if self._is_left or self._stopped_for is not None:
+            return
+        self._stopped_for = why
+        if self._host is None:
+            self._is_missed = True
+        else:
+            self._stopped = self._host
             self._host.cancel()
 
 

@@ -72,6 +72,17 @@ class Executor(Record):
 
 
 @dataclasses.dataclass(frozen=True)
+class Process(Record):
+    """A process of this machine as whoever starts a task names it: by its pid.
+
+    ``group`` is the process group of the command that it runs (the leader's pid): a cancel stops that group.
+    """
+
+    pid: int
+    group: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Candidate(Record):
     """One of several tasks that fit a lookup."""
 

@@ -1,4 +1,4 @@
-"""One thread for all running tasks of the process: it renews leases and learns of cancels.
+"""One thread for all running tasks of the process: it renews their leases.
 
 It begins with the first task that needs it and ends with the last. A forked child has none until it needs one.
 """
@@ -25,39 +25,48 @@ class Beating(Protocol):
 class _Beats:
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.changed = threading.Condition()
+        # Taken as itself: a signal's exception inside a condition's own methods would leave it locked.
+        self.lock = threading.Lock()
+        self.changed = threading.Condition(self.lock)
         self.due: dict[Beating, float] = {}
         self.thread: threading.Thread | None = None
         self.is_over = False
 
     def add(self, one: Beating, after: float) -> None:
-        with self.changed:
+        with self.lock:
             if self.is_over:
                 return
             self.due[one] = time.monotonic() + after
             if self.thread is None:
-                self.thread = threading.Thread(target=self._run, name="bgledger-beat", daemon=True)
-                self.thread.start()
-            self.changed.notify()
+                thread = threading.Thread(target=self._run, name="bgledger-beat", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:
+                    # The interpreter ends, and starts no thread any more: the lease lasts as long as it was given.
+                    del self.due[one]
+                    log.warning("no thread can be started: leases are not renewed")
+                    return
+                self.thread = thread
+            self.changed.notify_all()
 
     def remove(self, one: Beating) -> None:
-        with self.changed:
+        with self.lock:
             self.due.pop(one, None)
-            self.changed.notify()
+            self.changed.notify_all()
 
     def end(self) -> None:
         """Before the interpreter ends: no thread is left inside the ledger."""
-        with self.changed:
+        with self.lock:
             self.is_over = True
             self.due.clear()
             thread = self.thread
-            self.changed.notify()
+            self.changed.notify_all()
         if thread is not None and os.getpid() == self.pid:
             thread.join(timeout=10)
 
     def _run(self) -> None:
         while True:
-            with self.changed:
+            with self.lock:
                 if not self.due:
                     self.thread = None
                     return
@@ -69,7 +78,7 @@ class _Beats:
                 del self.due[one]
             after = _beat(one)
             if after is not None:
-                with self.changed:
+                with self.lock:
                     if not self.is_over and not getattr(one, "_is_over", False):
                         self.due[one] = time.monotonic() + after
 

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ._base import LedgerError
 from ._errors import TaskCancelled
 from ._generated import ERROR_DETAIL_BYTES, ERROR_MESSAGE_BYTES, ERROR_TYPE_BYTES, Reason, Status
 from ._recording import KEEP
@@ -48,6 +49,13 @@ def ending_of(error: BaseException | None, run: TaskRun) -> dict[str, Any]:
         code = error.code if isinstance(error.code, int) and abs(error.code) < 2**31 else 1
         return {**said, "status": Status.FAILED, "reason": Reason.EXIT_CODE, "exit_code": code, "error": failure_of(error)}
     return {**said, "status": Status.FAILED, "error": failure_of(error)}
+
+
+def bare_ending(said: dict[str, Any], refusal: LedgerError) -> dict[str, Any]:
+    """The same end without what the work said of it, which was refused. A success without its result is none."""
+    if said["status"] == Status.SUCCEEDED:
+        return {"status": Status.FAILED, "error": failure_of(refusal)}
+    return {name: value for name, value in said.items() if name != "summary"}
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -49,10 +49,10 @@ _FINAL: Final[frozenset[str]] = frozenset({
 class Runtime:
     """Who runs a task. Any other lower-case word is one, too."""
 
-    SUBAGENT: Final = "subagent"
     ACP: Final = "acp"
-    CRON: Final = "cron"
     CLI: Final = "cli"
+    CRON: Final = "cron"
+    SUBAGENT: Final = "subagent"
 
 
 class Outcome:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, Union
 
 from . import _core
@@ -44,21 +43,26 @@ def text(name: str, value: object) -> str:
     return value
 
 
-def count(name: str, value: object) -> int:
-    """A whole number from 0 on that fits storage."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        invalid(name, _kind(value), "a whole number", InvalidType)
-    if not 0 <= value < 2**64:
-        invalid(name, shown(value), "a count below 2^63")
-    return value
+def count(name: str, value: object, bits: int = 64) -> int:
+    """A whole number from 0 on that the core can be given; what it takes, it says."""
+    return _whole(name, value, 0, 2**bits, f"a whole number from 0 on, of {bits} bits")
 
 
 def integer(name: str, value: object) -> int:
     """A whole number of 32 bits."""
+    return _whole(name, value, -(2**31), 2**31, "a whole number of 32 bits")
+
+
+def attempt(name: str, value: object) -> int:
+    """An attempt's number."""
+    return count(name, value, 32)
+
+
+def _whole(name: str, value: object, least: int, beyond: int, expected: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         invalid(name, _kind(value), "a whole number", InvalidType)
-    if not -(2**31) <= value < 2**31:
-        invalid(name, shown(value), "a whole number of 32 bits")
+    if not least <= value < beyond:
+        invalid(name, shown(value), expected)
     return value
 
 
@@ -67,22 +71,22 @@ def span(name: str, value: object) -> int:
     if isinstance(value, str):
         ms = _core.span(text(name, value))
         if ms is None:
-            invalid(name, shown(value), 'a length of time such as "90s" or "2h 30m"')
+            invalid(name, shown(value), _LENGTHS)
         return ms
     if isinstance(value, timedelta):
         ms = value // MILLISECOND
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
-        if isinstance(value, float) and not math.isfinite(value):
-            invalid(name, shown(value), "a finite number of seconds")
-        ms = round(value * 1000)
+        # Compared as it is given: a float that no integer can hold is none of the numbers in between.
+        ms = round(value * 1000) if 0 <= value <= _LONGEST else -1
     else:
-        invalid(name, _kind(value), "seconds, a timedelta, or text such as \"90s\"", InvalidType)
+        invalid(name, _kind(value), _LENGTHS, InvalidType)
     if not 0 <= ms <= _LONGEST:
-        invalid(name, shown(value), "a length of time that is not negative, of a hundred years at most")
+        invalid(name, shown(value), f"{_LENGTHS}: not negative, {_LONGEST // 86_400_000} days at most")
     return ms
 
 
 _LONGEST = _core.LONGEST_SPAN
+_LENGTHS = 'seconds, a timedelta, or text such as "90s" or "2h 30m"'
 
 
 def time(name: str, value: object) -> int:
@@ -91,7 +95,7 @@ def time(name: str, value: object) -> int:
         invalid(name, _kind(value), "an aware datetime", InvalidType)
     if value.utcoffset() is None:
         invalid(name, f"{value.isoformat()} is naive", "an aware datetime, with a time zone")
-    ms = (value.astimezone(timezone.utc) - EPOCH) // MILLISECOND
+    ms = (value - EPOCH) // MILLISECOND
     if ms < 0:
         invalid(name, value.isoformat(), "a time from 1970 on")
     return ms
@@ -172,7 +176,20 @@ def path(name: str, value: object) -> str:
         invalid(name, _kind(value), "a path that is text", InvalidType)
     if "\0" in spelled:
         invalid(name, shown(spelled), "a path without NUL")
+    try:
+        os.fsencode(spelled)
+    except UnicodeEncodeError:
+        invalid(name, shown(spelled), "a path that the file system can spell")
     return str(spelled)
+
+
+def texts(name: str, value: object, expected: str) -> list[str]:
+    """A text, or several."""
+    if isinstance(value, str):
+        return [text(name, value)]
+    if not isinstance(value, Iterable):
+        invalid(name, _kind(value), expected, InvalidType)
+    return [text(name, each) for each in value]
 
 
 def optional(check: Callable[[str, object], T], name: str, value: object) -> T | None:

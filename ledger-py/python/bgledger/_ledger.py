@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from . import _core, _given
 from ._given import Span
+from ._listening import hush
 from ._notices import Noticing
 from ._operating import Operating
 from ._reading import Reading
@@ -54,7 +55,7 @@ class Ledger(Recording, Reading, Noticing, Operating, Tracking):
         _scripted: bool = False,
     ) -> None:
         patience = None if busy_timeout is None else _given.span("busy_timeout", busy_timeout)
-        self._handle = _core.Handle(
+        self._core = _core.Handle(
             _given.path("path", path),
             None if owner is None else _given.text("owner", owner),
             None if durability is None else _given.text("durability", durability),
@@ -70,7 +71,8 @@ class Ledger(Recording, Reading, Noticing, Operating, Tracking):
             "busy_timeout": busy_timeout,
             "allow_network_fs": allow_network_fs,
         }
-        self._path = os.fspath(self._handle.path)
+        self._is_closed = False
+        self._path = os.fspath(self._core.path)
 
     @property
     def path(self) -> str:
@@ -86,11 +88,13 @@ class Ledger(Recording, Reading, Noticing, Operating, Tracking):
     @property
     def closed(self) -> bool:
         """Whether the handle was closed."""
-        return self._handle is None
+        return self._is_closed
 
     def close(self) -> None:
         """Lets go of the ledger. What was recorded is recorded; a second close does nothing."""
-        self._handle = None
+        self._is_closed = True
+        self._core.close()
+        hush(self)
 
     def __enter__(self) -> Ledger:
         return self

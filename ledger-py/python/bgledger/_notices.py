@@ -90,13 +90,10 @@ class Noticing(Waist):
         after: str | None = None,
     ) -> NoticePage:
         """Notices, newest first, that fit every filter: for a recipient, in some states, about one task."""
-        states = None
-        if state is not None:
-            states = [_given.text("state", each) for each in ([state] if isinstance(state, str) else state)]
         answer = self._ask(
             "notices",
             recipient=optional(_given.text, "recipient", recipient),
-            state=states,
+            state=None if state is None else _given.texts("state", state, "a state, or several"),
             task=optional(_given.lookup, "task", task),
             limit=optional(_given.count, "limit", limit),
             after=optional(_given.text, "after", after),

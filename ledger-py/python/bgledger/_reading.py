@@ -8,7 +8,6 @@ from typing import Any, TypeVar, overload
 
 from . import _given
 from ._codes import NotFound
-from ._errors import InvalidType, invalid
 from ._generated import LIST_MOST
 from ._given import Span, optional
 from ._recording import KEEP, Lookup, Scalar
@@ -67,7 +66,7 @@ class Reading(Waist):
         answer = self._ask(
             "list",
             active=_given.flag("active", active),
-            status=None if status is None else _statuses("status", status),
+            status=None if status is None else _given.texts("status", status, "a status, or several"),
             runtime=optional(_given.text, "runtime", runtime),
             kind=optional(_given.text, "kind", kind),
             session=optional(_given.text, "session", session),
@@ -168,11 +167,3 @@ class Watch(Iterator[Event]):
 
 
 _LONG = timedelta(hours=1) // timedelta(milliseconds=1)
-
-
-def _statuses(name: str, value: str | Iterable[str]) -> list[str]:
-    if isinstance(value, str):
-        return [_given.text(name, value)]
-    if not isinstance(value, Iterable):
-        invalid(name, _given.shown(value), "a status, or several", InvalidType)
-    return [_given.text(name, each) for each in value]

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Union
 
 from . import _given
-from ._base import Executor
+from ._base import Executor, Process
 from ._errors import InvalidType, invalid
 from ._generated import Status
 from ._given import Span, optional
@@ -17,14 +17,16 @@ from ._types import Artifact, CancelReply, Failure, Output, Recorded, Task, Usag
 from ._waist import Waist
 
 if TYPE_CHECKING:
+    from ._async_task import AsyncTask
     from ._task import TaskRun
 
-Lookup = Union[int, str, uuid.UUID, Task, "TaskRun"]
+Lookup = Union[int, str, uuid.UUID, Task, "TaskRun", "AsyncTask"]
 """What names a task: its number, id, run id or session key, or a task."""
 
 Scalar = Union[str, int, float, bool, None]
-Worker = Union[Executor, int, Literal["self", "external"]]
-"""Who does the work: an :class:`Executor`, another process by its pid, this process, or nothing to observe."""
+Worker = Union[Executor, Process, int, Literal["self", "external"]]
+"""Who does the work: an :class:`Executor`, another process (a :class:`Process`, or its pid alone), this process, or
+nothing to observe."""
 
 __all__ = ["Lookup", "Recording", "Scalar", "Worker", "end"]
 
@@ -32,19 +34,23 @@ KEEP: Any = type("Keep", (), {"__repr__": lambda self: "KEEP"})()
 """What an argument is that was not given, where ``None`` says something."""
 
 
-_NOTHING_RARE = (None,) * 16
-_NOTHING_OVER = (None,) * 5
+_NOTHING_RARE = (None,) * 9
+_NOTHING_STARTED = (None,) * 3
+_NOTHING_OVER = (None,) * 11
 
 
 def worker(name: str, value: object) -> Any:
     """Who does the work, as JSON has it."""
     if isinstance(value, Executor):
         return {"identity": value.to_dict()}
+    if isinstance(value, Process):
+        group = None if value.group is None else _given.count(f"{name}.group", value.group, 32)
+        return {"process": {"pid": _given.count(f"{name}.pid", value.pid, 32), "group": group}}
     if isinstance(value, str):
         return _given.text(name, value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return {"process": {"pid": _given.count(name, value)}}
-    invalid(name, _given.shown(value), 'an Executor, a pid, "self" or "external"', InvalidType)
+        return {"process": {"pid": _given.count(name, value, 32)}}
+    invalid(name, _given.shown(value), 'an Executor, a Process, a pid, "self" or "external"', InvalidType)
 
 
 def record(name: str, value: object, kind: type[Any]) -> Any:
@@ -135,12 +141,18 @@ class Recording(Waist):
         error: Failure | str | Mapping[str, Any] | None = None,
         summary: str | None = None,
         result: Any = KEEP,
+        exit_code: int | None = None,
+        signal: int | None = None,
+        output: Output | Mapping[str, Any] | None = None,
+        artifacts: Mapping[str, Artifact | Mapping[str, Any]] | None = None,
+        usage: Usage | Mapping[str, Any] | None = None,
         ended_at: datetime | None = None,
+        _kept: list[tuple[bool, int]] | None = None,
     ) -> Task:
         """Records a task, or finds it recorded: creating again with the same key (or run id) is the same task.
 
-        ``start=True`` starts it at once, by this process unless ``executor`` says otherwise. ``status`` records work
-        that is already over.
+        ``start=True`` starts it at once: by this process unless ``executor`` says otherwise, under a ``lease`` where
+        one is given. ``status`` records work that is already over, with what :meth:`finish` takes beside it.
 
         ``task.created`` of the answer says whether it was recorded now.
 
@@ -154,42 +166,61 @@ class Recording(Waist):
             notify: See :class:`bgledger.NotifyPolicy`.
             timeout: How long an attempt may run; ``queue_timeout`` how long it may stay queued.
             metadata: A flat map of names to texts, numbers, booleans and ``None``.
+            lease: How long the executor may be silent. Like ``executor`` and ``started_at`` it belongs to a start, and
+                is refused where nothing was started.
 
         Raises:
             ExistsWithDifferent: The key is taken by a task that says something else; ``exc.fields`` says where.
             AncestorCancelled: The parent, or one above it, was cancelled.
             InvalidValue: An argument that cannot be; ``exc.field`` names it.
         """
+        # `_kept` is for blocks: see what the extension notes there.
         rare = (key, source_id, owner, requester_session, requester_agent, retry_of, queue_timeout, created_at, executor)
-        over = (started_at, status, outcome, reason, error, summary, ended_at)
-        if metadata is None and rare + over == _NOTHING_RARE and result is KEEP:
-            created, recorded = self._core.create(
-                label,
-                task,
-                runtime,
-                kind,
-                run_id,
-                session,
-                agent,
-                None if parent is None else _given.lookup("parent", parent),
-                notify,
-                None if timeout is None else _given.span("timeout", timeout),
-                _given.flag("start", start),
-                None if lease is None else _given.span("lease", lease),
-            )
-            recorded.__dict__["created"] = created
-            return recorded
+        over = (status, outcome, reason, error, summary, ended_at, exit_code, signal, output, artifacts, usage)
+        if status is None:
+            if not _given.flag("start", start) and (lease, executor, started_at) != _NOTHING_STARTED:
+                which = "lease" if lease is not None else "executor" if executor is not None else "started_at"
+                invalid(which, "nothing is started", "start=True beside it, or a status")
+            if over != _NOTHING_OVER or result is not KEEP:
+                invalid("status", "None", "a status beside what the end says of itself")
+            if metadata is None and started_at is None and rare == _NOTHING_RARE:
+                created, recorded = self._core.create(
+                    label,
+                    task,
+                    runtime,
+                    kind,
+                    run_id,
+                    session,
+                    agent,
+                    None if parent is None else _given.lookup("parent", parent),
+                    notify,
+                    None if timeout is None else _given.span("timeout", timeout),
+                    start,
+                    None if lease is None else _given.span("lease", lease),
+                    _kept,
+                )
+                recorded.__dict__["created"] = created
+                return recorded
         finish = None
         if status is not None:
-            said = end(outcome=outcome, reason=reason, error=error, summary=summary, ended_at=ended_at)
+            said = end(
+                outcome=outcome,
+                reason=reason,
+                error=error,
+                summary=summary,
+                exit_code=exit_code,
+                signal=signal,
+                output=output,
+                artifacts=artifacts,
+                usage=usage,
+                ended_at=ended_at,
+            )
             finish = {name: value for name, value in said.items() if value is not None}
             finish["status"] = _given.text("status", status)
             if result is not KEEP:
                 finish["result"] = _given.plain("result", result)
-        elif over[2:] != _NOTHING_OVER or result is not KEEP:
-            invalid("status", "None", "a status beside what the end says of itself")
         claim = None
-        if start or lease is not None or executor is not None or started_at is not None:
+        if _given.flag("start", start) or (lease, executor, started_at) != _NOTHING_STARTED:
             claim = {
                 "executor": None if executor is None else worker("executor", executor),
                 "lease": optional(_given.span, "lease", lease),
@@ -219,7 +250,7 @@ class Recording(Waist):
             "finish": finish,
         }
         given = {name: value for name, value in fields.items() if value is not None}
-        created, recorded = self._core.create_as(json.dumps({"create": given}, ensure_ascii=False))
+        created, recorded = self._core.create_as(json.dumps({"create": given}, ensure_ascii=False), _kept)
         recorded.__dict__["created"] = created
         return recorded
 
@@ -278,13 +309,13 @@ class Recording(Waist):
             NotStarted: It was never started.
         """
         named = _given.lookup("lookup", lookup)
+        number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
         if waiting_on is KEEP and usage is None and artifacts is None and lease is None and fill is None:
-            said = self._core.progress(named, optional(_given.integer, "attempt", attempt), nonce, text, current, total, unit)
-            return Recorded(*said)
+            return Recorded(*self._core.progress(named, number, word, text, current, total, unit))
         fields: dict[str, Any] = {
             "lookup": named,
-            "attempt": optional(_given.count, "attempt", attempt),
-            "nonce": optional(_given.text, "nonce", nonce),
+            "attempt": number,
+            "nonce": word,
             "text": optional(_given.text, "text", text),
             "current": optional(_given.count, "current", current),
             "total": optional(_given.count, "total", total),
@@ -304,7 +335,8 @@ class Recording(Waist):
     ) -> Recorded:
         """Says that the work lives. The answer says whether cancel is requested and whether the deadline passed."""
         named, lasting = _given.lookup("lookup", lookup), optional(_given.span, "lease", lease)
-        return Recorded(*self._core.heartbeat(named, optional(_given.integer, "attempt", attempt), nonce, lasting))
+        number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
+        return Recorded(*self._core.heartbeat(named, number, word, lasting))
 
     def finish(
         self,
@@ -347,17 +379,15 @@ class Recording(Waist):
             usage=usage,
             ended_at=ended_at,
         )
+        number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
         rest = {name: value for name, value in said.items() if value is not None}
+        how = _given.text("status", status)
         if not rest.keys() - {"summary", "ended_at"}:
             text = None if result is KEEP else _given.json_text("result", result)
-            number = optional(_given.integer, "attempt", attempt)
-            word = _given.text("status", status)
-            return self._core.finish(named, number, nonce, word, summary, text, rest.get("ended_at"))[3]
-        fields: dict[str, Any] = {"lookup": named, "status": _given.text("status", status), **rest}
-        if attempt is not None:
-            fields["attempt"] = _given.count("attempt", attempt)
-        if nonce is not None:
-            fields["nonce"] = _given.text("nonce", nonce)
+            return self._core.finish(named, number, word, how, summary, text, rest.get("ended_at"))[3]
+        speaker = {"attempt": number, "nonce": word}
+        fields: dict[str, Any] = {name: value for name, value in speaker.items() if value is not None}
+        fields.update(rest, lookup=named, status=how)
         if result is not KEEP:
             fields["result"] = _given.plain("result", result)
         return self._recorded(self._ask_as_is("finish", fields)).task

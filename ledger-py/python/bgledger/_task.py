@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from . import _beat, _given
-from ._ending import Ending, ending_of
-from ._errors import TaskCancelled, fields_of, raised
 from ._base import LedgerError
+from ._codes import AlreadyEnded, ExistsWithDifferent, Fenced, Invalid, NotAvailable, NotFound
+from ._ending import Ending, bare_ending, ending_of
+from ._errors import TaskCancelled, fields_of
 from ._generated import Status
 from ._given import Span
-from ._recording import KEEP
+from ._listening import Ear, ear
+from ._recording import KEEP, Lookup
 from ._types import Artifact, Recorded, Task, Usage
 
 if TYPE_CHECKING:
     from ._async_task import AsyncTask
     from ._ledger import Ledger
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 CURRENT: contextvars.ContextVar[TaskRun | None] = contextvars.ContextVar("bgledger_task", default=None)
 """The task whose block surrounds the running code: the parent of those that begin inside it."""
 
 LOOK = 0.2
 """How many seconds the answer to ``cancel_requested`` may be old."""
+
+RENEWALS = 3
+"""How often a lease is renewed while it lasts."""
 
 
 class TaskRun:
@@ -57,9 +68,16 @@ class TaskRun:
         self._on_cancel = on_cancel
         self._task: Task | None = None
         self._pid = 0
-        self._is_over = False
-        self._is_cancelled = False
+        #: The task of the surrounding block, where the caller named none.
+        self._above: Lookup | None = None
+        self._is_ending = self._is_over = False
+        #: Whether the work should stop, and whether a thread listens for that.
+        self._is_cancelled = self._is_heard = False
+        self._is_untold = threading.Lock()
+        self._ear: Ear | None = None
         self._looked = 0.0
+        #: When the lease was last renewed: by the begin, by progress, by a heartbeat.
+        self._renewed = 0.0
         self._signs = self._signs_sent = 0
         self._ending = Ending()
         self._token: contextvars.Token[TaskRun | None] | None = None
@@ -124,10 +142,12 @@ class TaskRun:
         for name, value in (("usage", usage), ("artifacts", artifacts)):
             if value is not None:
                 said[name] = value
+        self._signs += 1
         return self._heard(self._ledger.progress(self.number, text, **said, **self._names()))
 
     def heartbeat(self) -> Recorded:
         """Says that the work lives. Leased tasks do so by themselves, unless ``heartbeat="work"`` was asked for."""
+        self._signs += 1
         return self._heard(self._ledger.heartbeat(self.number, **self._names()))
 
     def usage(
@@ -189,74 +209,124 @@ class TaskRun:
         said.setdefault("summary", self._ending.summary)
         if status == Status.SUCCEEDED:
             said.setdefault("outcome", self._ending.outcome)
-        task = self._ledger.finish(self.number, status, **said, **self._names())
-        self._leave(task)
+        self._is_ending = True
+        try:
+            task = self._record_finish({**said, "status": status})
+        except BaseException:
+            self._is_ending = False
+            raise
+        self._leave()
         return task
 
     # ---- cancel ----------------------------------------------------------------------------------------------
 
     @property
     def cancel_requested(self) -> bool:
-        """Whether somebody asked to cancel the task. Asking is cheap: the ledger is looked at a few times a second."""
+        """Whether the work should stop: somebody asked to cancel the task, or ended it, or took it over.
+
+        Asking is cheap: the ledger is looked at a few times a second, or not at all where a thread listens to it.
+        """
         self._signs += 1
-        if not self._is_cancelled and not self._is_over and time.monotonic() - self._looked > LOOK:
+        if not self._is_heard and time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
             self._look()
         return self._is_cancelled
 
     def raise_if_cancelled(self) -> None:
-        """Leaves the block as ``cancelled`` if somebody asked to cancel the task.
+        """Leaves the block as ``cancelled`` if the work should stop: see :attr:`cancel_requested`.
 
         Raises:
-            TaskCancelled: Cancel was requested; ``exc.by`` says who asked.
+            TaskCancelled: Cancel was requested, and ``exc.by`` says who asked; or the task is not this block's any more.
         """
         if self.cancel_requested:
             cancel = self.record.cancel
             by, at = (None, None) if cancel is None else (cancel.by, cancel.to_dict()["requested_at"])
-            message = f"cancel of #{self.number} was requested"
+            asked = "cancel was requested" if cancel is not None else "somebody else ended it, or took it over"
+            message = f"#{self.number} should stop: {asked}"
             body = {"code": TaskCancelled.code, "class": "refused", "message": message, "hint": None}
             fields = {"number": self.number, "requested_at": at, "by": by}
             raise TaskCancelled({**body, **fields}, fields_of(fields))
 
-    def _look(self) -> None:
-        """Reads whether cancel is requested, and if so records that the executor learned of it."""
-        self._looked = time.monotonic()
-        seen = self._ledger._core.show(self.number)
-        if seen.cancel is not None and seen.attempt == self.attempt:
-            self._heard(self._ledger.heartbeat(self.number, **self._names()))
+    def _look(self) -> bool:
+        """Reads whether the work should stop, and if it was asked to records that its executor learned of it.
+
+        Says whether it could.
+        """
+        if self._is_cancelled or self._is_ending:
+            return True
+        try:
+            seen = self._ledger._core.show(self.number)
+            if seen.attempt != self.attempt or seen.status.is_final:
+                self._stop(seen)
+            elif seen.cancel is not None:
+                self._heard(self._ledger.heartbeat(self.number, **self._names()))
+        except LedgerError as error:
+            return self._failed("a look at", error)
+        return True
 
     def _heard(self, answer: Recorded) -> Recorded:
-        self._task, self._looked = answer.task, time.monotonic()
-        self._signs += 1
-        if answer.cancel_requested and not self._is_cancelled:
-            self._is_cancelled = True
-            self._told()
+        """What was recorded for the work renewed its lease, too."""
+        if not self._is_over:  # The end may have come before this answer.
+            self._task = answer.task
+        self._looked = self._renewed = time.monotonic()
+        if answer.cancel_requested:
+            self._stop(answer.task)
         return answer
 
-    def _told(self) -> None:
-        """The work is told of the cancel, once."""
+    def _failed(self, what: str, error: LedgerError) -> bool:
+        """Whether it failed for good: the task is not this block's any more."""
+        if isinstance(error, (AlreadyEnded, Fenced)) or error.code == NotFound.code:
+            self._stop(None)
+            return True
+        _beat.log.warning("%s task #%s failed: %s", what, self.number, error)
+        return False
+
+    def _stop(self, seen: Task | None) -> None:
+        """The work is told to stop, once."""
+        if self._is_ending or not self._is_untold.acquire(blocking=False):
+            return
+        if seen is not None and seen.attempt == self.attempt:
+            self._task = seen
+        self._is_cancelled = True
         if self._on_cancel is not None:
+            # On a thread of its own: what it does may take its time, and leases are renewed meanwhile.
+            thread = threading.Thread(target=self._call_back, name="bgledger-cancel", daemon=True)
             try:
+                thread.start()
+            except RuntimeError:  # the interpreter ends, and starts no thread any more
+                pass
+        elif self._async is not None:
+            self._async._cancel_soon()
+
+    def _call_back(self) -> None:
+        try:
+            if self._on_cancel is not None:
                 self._on_cancel(self)
-            except Exception:
-                _beat.log.exception("on_cancel of task #%s failed", self.number)
+        except Exception:
+            _beat.log.exception("on_cancel of task #%s failed", self.number)
 
     # ---- its block -------------------------------------------------------------------------------------------
 
     def __enter__(self) -> TaskRun:
-        self._begin()
-        self._token = CURRENT.set(self)
-        return self
+        self._once()
+        outside = CURRENT.get()
+        try:
+            self._begin()
+            self._token = CURRENT.set(self)
+            return self
+        except BaseException as error:
+            if CURRENT.get() is self:
+                CURRENT.set(outside)
+            self._end(error)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            try:
-                CURRENT.reset(self._token)
-            except ValueError:  # left in another context than it was entered in, as generators do
-                pass
-            self._token = None
-        self._end(error)
+        try:
+            self._leave_context()
+        finally:
+            self._end(error)
 
     async def __aenter__(self) -> AsyncTask:
         from ._async_task import AsyncTask
@@ -269,107 +339,165 @@ class TaskRun:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._token is not None:
-            try:
-                CURRENT.reset(self._token)
-            except ValueError:
-                pass
-            self._token = None
+        self._leave_context()
         if self._async is not None:
             await self._async._end(error)
 
-    def _begin(self) -> None:
-        """Records the task and claims it. A queued one is started, a lost one taken over, others are refused."""
+    def _leave_context(self) -> None:
+        token, self._token = self._token, None
+        if token is not None:
+            try:
+                CURRENT.reset(token)
+            except ValueError:  # left in another context than it was entered in, as generators do
+                pass
+
+    def _once(self) -> None:
         if self._task is not None:
             raise RuntimeError("the block of a task is entered once; ask ledger.task() for another")
-        ledger = self._ledger
-        lease = None if self._lease is None else self._lease / 1000
-        task = ledger.create(self._label, **self._fields, start=True, lease=lease)
-        if not task.created:
-            changed, _, _, task = ledger._core.start(f"id:{task.id}", self._lease)
-            if not changed:
-                raise raised(_running_here(task))
-        self._task, self._pid, self._looked = task, os.getpid(), time.monotonic()
-        if self._lease is not None or self._on_cancel is not None:
-            _beat.add(self, self._interval())
 
-    def _end(self, error: BaseException | None) -> None:
+    def _begin(self) -> None:
+        """Records the task and claims it. A queued one is started, a lost one taken over, others are refused."""
+        kept: list[tuple[bool, int]] = []
+        self._pid = os.getpid()
+        try:
+            self._task = self._claimed(kept)
+        except BaseException:
+            # A signal's exception came after the claim: who catches it ends the task.
+            if kept and kept[-1][0]:
+                self._task = self._ledger._core.show(kept[-1][1])
+            raise
+        self._looked = self._renewed = time.monotonic()
+        if self._lease is not None:
+            _beat.add(self, self._interval())
+        if self._on_cancel is not None or self._async is not None:
+            self._ear = ear(self._ledger)
+            self._is_heard = self._ear.tell(self)
+            self._look()
+
+    def _claimed(self, kept: list[tuple[bool, int]]) -> Task:
+        task = self._recorded_as_new(kept)
+        return task if task.created else self._ledger._core.claim(f"id:{task.id}", self._lease, kept)
+
+    def _recorded_as_new(self, kept: list[tuple[bool, int]]) -> Task:
+        """The task, new or as it is recorded.
+
+        That it belongs to the surrounding block is a guess: it is dropped where the handle sees no such task, and where
+        the task is recorded already.
+        """
+        lease = None if self._lease is None else self._lease / 1000
+        fields = {**self._fields, "start": True, "lease": lease, "_kept": kept}
+        if self._above is None:
+            return self._ledger.create(self._label, **fields)
+        try:
+            return self._ledger.create(self._label, parent=self._above, **fields)
+        except NotFound as error:
+            if error.code != NotFound.code:
+                raise
+        except ExistsWithDifferent as error:
+            if "parent" not in error.fields:
+                raise
+        return self._ledger.create(self._label, **fields)
+
+    def _end(self, error: BaseException | None, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Records how the block was left. A forked child records nothing: the work is its parent's."""
-        _beat.remove(self)
-        if self._task is None or self._is_over or os.getpid() != self._pid:
+        # A generator may be left by the interpreter's end, when modules are gone. Maintenance finds its task as lost.
+        if is_finalizing() or self._task is None or self._is_over or os.getpid() != self._pid:
             return
+        self._leave()
+        try:
+            self._record_end(error)
+        except KeyboardInterrupt:
+            # It may be recorded or not: asking again is safe.
+            if not self._is_over:
+                self._record_end(error)
+            raise
+
+    def _record_end(self, error: BaseException | None) -> None:
         said = ending_of(error, self)
         try:
-            self._leave(self._ledger.finish(self.number, **said, **self._names()))
+            try:
+                self._record_finish(said)
+            except Invalid as refusal:
+                # What the work said for its end cannot be recorded: that it ended can, and how.
+                self._record_finish(bare_ending(said, refusal))
+                raise
         except LedgerError as refusal:
             self._is_over = True
             if error is None:
                 raise
+            if self._is_cancelled and isinstance(refusal, (AlreadyEnded, Fenced)):
+                return  # That the task was not the work's any more is why it stopped.
             # The work's own exception is what the caller must see.
-            _beat.log.warning("the end of task #%s could not be recorded: %s", self.number, refusal)
+            _beat.log.warning("the end of task #%s could not be recorded as it was: %s", self.number, refusal)
             if hasattr(error, "add_note"):
-                error.add_note(f"bgledger could not record the end of task #{self.number}: {refusal}")
+                error.add_note(f"bgledger could not record the end of task #{self.number} as it was: {refusal}")
 
-    def _leave(self, task: Task) -> None:
+    def _record_finish(self, said: dict[str, Any]) -> Task:
+        task = self._ledger.finish(self.number, **said, **self._names())
         self._task, self._is_over = task, True
+        return task
+
+    def _leave(self) -> None:
+        """Nothing is done for the task any more but to end it."""
+        self._is_ending = True
         _beat.remove(self)
+        if self._ear is not None and os.getpid() == self._pid:
+            self._ear.forget(self)
 
     def _names(self) -> dict[str, Any]:
         """The attempt that speaks."""
         task = self.record
-        return {"attempt": self._attempt_of(task), "nonce": None if task.executor is None else task.executor.nonce}
+        return {"attempt": task.attempt, "nonce": None if task.executor is None else task.executor.nonce}
 
-    @staticmethod
-    def _attempt_of(task: Task) -> int:
-        return task.attempt
-
-    # ---- what the process does for it meanwhile ------------------------------------------------------------------
+    # ---- its lease -----------------------------------------------------------------------------------------------
 
     def _interval(self) -> float:
-        """Thrice within a lease; more often where a cancel is waited for."""
-        third = float("inf") if self._lease is None else self._lease / 3000
-        return third if self._on_cancel is None else min(third, LOOK)
+        """How many seconds lie between two renewals."""
+        return float("inf") if self._lease is None else self._lease / 1000 / RENEWALS
 
     def _beat(self) -> float | None:
-        if self._is_over or os.getpid() != self._pid:
+        if self._is_over or self._is_ending or os.getpid() != self._pid:
             return None
-        is_due = self._lease is not None and time.monotonic() - self._renewed() >= self._lease / 3000
+        left = self._renewed + self._interval() - time.monotonic()
+        if left > 0:
+            return left
+        if self._proves and self._signs == self._signs_sent:
+            return self._interval()
+        signs = self._signs
         try:
-            if is_due and (not self._proves or self._signs != self._signs_sent):
-                signs = self._signs
-                self._heard(self._ledger.heartbeat(self.number, **self._names()))
-                self._signs = self._signs_sent = signs
-                self._renewal = time.monotonic()
-            elif self._on_cancel is not None and not self._is_cancelled:
-                self._look()
+            self._heard(self._ledger.heartbeat(self.number, **self._names()))
+            self._signs_sent = signs
         except LedgerError as error:
-            if error.code in ("fenced", "already_ended", "not_found", "not_available"):
+            if error.code == NotAvailable.code or self._failed("a heartbeat of", error):
                 return None
-            _beat.log.warning("a heartbeat of task #%s failed: %s", self.number, error)
         return self._interval()
-
-    _renewal: float | None = None
-
-    def _renewed(self) -> float:
-        return self._looked if self._renewal is None else self._renewal
-
-
-def _running_here(task: Task) -> dict[str, Any]:
-    """The refusal for a task that this very process runs already."""
-    seen = task.to_dict()
-    since = seen["attempt_started_at"]
-    message = f"#{task.number} is running already: attempt {task.attempt}, by this process, since {since}"
-    body = {"code": "already_running", "class": "refused", "message": message, "hint": "wait for it, or cancel it"}
-    return {**body, "number": task.number, "attempt": task.attempt, "executor": seen["executor"], "started_at": since}
 
 
 def current() -> TaskRun | None:
     """The task whose block surrounds the running code, if any.
 
-    Tasks begun inside are its children: also in asyncio tasks. A new thread has an empty context; give it this one by
-    ``threading.Thread(target=contextvars.copy_context().run, args=(work,))``.
+    Tasks begun inside are its children: also in asyncio tasks. A new thread begins outside of any: see :func:`inherit`.
     """
     return CURRENT.get()
+
+
+def inherit(function: Callable[P, T]) -> Callable[P, T]:
+    """The function with the task of the running code around it, wherever it is called: for threads, which begin outside.
+
+    >>> threading.Thread(target=bgledger.inherit(work)).start()        # doctest: +SKIP
+    >>> pool.map(bgledger.inherit(work), items)                        # doctest: +SKIP
+    """
+    run = CURRENT.get()
+
+    @functools.wraps(function)
+    def inherited(*args: P.args, **kwargs: P.kwargs) -> T:
+        token = CURRENT.set(run)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            CURRENT.reset(token)
+
+    return inherited
 
 
 def span_in(name: str, value: Span | None) -> int | None:
@@ -377,4 +505,4 @@ def span_in(name: str, value: Span | None) -> int | None:
     return None if value is None else _given.span(name, value)
 
 
-__all__ = ["CURRENT", "TaskRun", "current", "span_in"]
+__all__ = ["CURRENT", "TaskRun", "current", "inherit", "span_in"]

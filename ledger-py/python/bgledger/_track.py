@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from . import _core, _given
 from ._ending import cut
-from ._errors import invalid
+from ._errors import InvalidType, invalid
 from ._generated import LABEL_BYTES
 from ._given import Span
 from ._recording import KEEP, Lookup, Scalar
@@ -58,14 +58,16 @@ class Tracking(Waist):
         a lost one taken over.
 
         Args:
-            parent: The task that starts it: that of the surrounding block unless given; ``None`` for none.
+            parent: The task that starts it; ``None`` for none. Unless given it is that of the surrounding block, where
+                the handle sees it and the task is not recorded already.
             lease: How long the process may be silent before the task is presumed lost. It is renewed by itself. In a
                 container a task takes one unless told otherwise; ``False`` means none.
             timeout: How long it may run. ``async with`` enforces it; elsewhere it is recorded, and the audit says so.
             heartbeat: ``"work"`` renews the lease only while the work shows itself: by ``task.heartbeat()``,
                 ``task.progress()``, or by asking ``task.cancel_requested``.
-            on_cancel: Called once, with the task, from another thread, when a cancel is learned of. In ``async with``
-                the surrounding asyncio task is cancelled unless this says otherwise.
+            on_cancel: Called once, with the task, on a thread of its own, when a cancel is learned of, or that somebody
+                else ended the task or took it over. In ``async with`` the surrounding asyncio task is cancelled unless
+                this says otherwise.
 
         Raises:
             AlreadyRunning: It is running elsewhere, or in this process.
@@ -90,6 +92,8 @@ class Tracking(Waist):
         }
         if heartbeat not in ("process", "work"):
             invalid("heartbeat", _given.shown(heartbeat), '"process" or "work"')
+        if on_cancel is not None and not callable(on_cancel):
+            invalid("on_cancel", _given.shown(on_cancel), "a function of one argument: the task", InvalidType)
         lasting = _core.default_lease() if lease is None else None if lease is False else _given.span("lease", lease)
         run = TaskRun(
             self._as_ledger(),
@@ -100,9 +104,10 @@ class Tracking(Waist):
             proves=heartbeat == "work",
             on_cancel=on_cancel,
         )
-        above = self._surrounding() if parent is KEEP else parent
-        if above is not None:
-            run._fields["parent"] = _given.lookup("parent", above)
+        if parent is not KEEP:
+            run._fields["parent"] = _given.optional(_given.lookup, "parent", parent)
+        else:
+            run._above = _given.optional(_given.lookup, "parent", self._surrounding())
         return run
 
     @overload
@@ -124,6 +129,7 @@ class Tracking(Waist):
         if callable(label):
             return self._tracked(label, _name(label), False, {})
         _ = self.task("options that cannot be are refused here", **options)
+        _given.flag("record_result", record_result)
         chosen = None if label is None else _given.text("label", label)
 
         def decorate(function: F) -> F:
@@ -140,26 +146,24 @@ class Tracking(Waist):
 
             @functools.wraps(function)
             async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-                async with _steps(begin()) as run:
-                    source = function(*args, **kwargs)
+                async with _Steps(begin(), function(*args, **kwargs)) as steps:
+                    source = steps.source
                     try:
-                        with _inside(run):
-                            value = await source.__anext__()
+                        value = await steps.step(source.__anext__)
                         while True:
                             try:
                                 sent = yield value
                             except GeneratorExit:
                                 raise
                             except BaseException as error:
-                                with _inside(run):
-                                    value = await source.athrow(error)
+                                value = await steps.step(source.athrow, error)
                             else:
-                                with _inside(run):
-                                    value = await source.asend(sent)
+                                value = await steps.step(source.asend, sent)
                     except StopAsyncIteration:
                         return
                     finally:
-                        await source.aclose()
+                        with _inside(steps.run):
+                            await source.aclose()
 
             return async_generator
 
@@ -180,29 +184,14 @@ class Tracking(Waist):
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
                 run = begin()
-                run._begin()
                 error: BaseException | None = None
-                source = function(*args, **kwargs)
                 try:
-                    with _inside(run):
-                        value = next(source)
-                    while True:
-                        try:
-                            sent = yield value
-                        except GeneratorExit:
-                            with _inside(run):
-                                source.close()
-                            raise
-                        except BaseException as thrown:
-                            with _inside(run):
-                                value = source.throw(thrown)
-                        else:
-                            with _inside(run):
-                                value = source.send(sent)
-                except StopIteration as over:
+                    run._begin()
+                    source = function(*args, **kwargs)
+                    result = yield from _stepped(run, source)
                     if record_result:
-                        run.result = over.value
-                    return over.value
+                        run.result = result
+                    return result
                 except BaseException as left:
                     error = left
                     raise
@@ -262,21 +251,65 @@ class _inside:
         CURRENT.reset(self._token)
 
 
-class _steps:
-    """An ``async with`` whose task is current only while a step runs."""
+def _stepped(run: TaskRun, source: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """The same generator, each step inside the task."""
+    try:
+        with _inside(run):
+            value = next(source)
+        while True:
+            try:
+                sent = yield value
+            except GeneratorExit:
+                with _inside(run):
+                    source.close()
+                raise
+            except BaseException as thrown:
+                with _inside(run):
+                    value = source.throw(thrown)
+            else:
+                with _inside(run):
+                    value = source.send(sent)
+    except StopIteration as over:
+        return over.value
 
-    def __init__(self, run: TaskRun) -> None:
-        self._run = run
 
-    async def __aenter__(self) -> TaskRun:
+class _Steps:
+    """An ``async with`` whose task is current, and whose asyncio task may be stopped, only while a step runs."""
+
+    def __init__(self, run: TaskRun, source: AsyncGenerator[Any, Any]) -> None:
+        self.run, self.source = run, source
+
+    async def __aenter__(self) -> _Steps:
         from ._async_task import AsyncTask
 
-        self._run._async = AsyncTask(self._run)
-        await self._run._async._begin()
-        return self._run
+        self.run._async = AsyncTask(self.run)
+        await self.run._async._begin()
+        return self
+
+    async def step(self, resume: Callable[..., Awaitable[Any]], *given: Any) -> Any:
+        task = self.run._async
+        assert task is not None
+        error: BaseException | None = None
+        is_late = task._resume()
+        try:
+            with _inside(self.run):
+                if is_late:
+                    return await self.source.athrow(_cancelled())
+                return await resume(*given)
+        except BaseException as left:
+            error = left
+            raise
+        finally:
+            task._suspend(error)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        await self._run.__aexit__(kind, error, trace)
+        await self.run.__aexit__(kind, error, trace)
+
+
+def _cancelled() -> BaseException:
+    import asyncio
+
+    return asyncio.CancelledError("the task was to stop while nobody resumed it")
 
 
 def _name(function: Any) -> str:

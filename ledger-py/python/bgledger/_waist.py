@@ -12,15 +12,8 @@ from ._errors import raised
 class Waist:
     """What every group of methods stands on."""
 
-    _handle: _core.Handle | None = None
+    _core: _core.Handle
     _path: str = ""
-
-    @property
-    def _core(self) -> _core.Handle:
-        if self._handle is None:
-            body = {"code": "not_available", "class": "invalid", "what": "the ledger", "why": "the handle is closed"}
-            raise raised({**body, "message": "the ledger is not available here: the handle is closed", "hint": None})
-        return self._handle
 
     def _ask(self, command: str, **fields: Any) -> Any:
         return self._ask_as_is(command, {name: value for name, value in fields.items() if value is not None})

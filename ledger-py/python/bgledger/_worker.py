@@ -43,11 +43,20 @@ class Worker:
             replies = self._replies[loop] = Replies(loop)
         future: asyncio.Future[T] = loop.create_future()
         with self._lock:
-            self._work.put((replies, future, work))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="bgledger-calls", daemon=True)
-                self._thread.start()
+            if self._thread is not None or self._begin():
+                self._work.put((replies, future, work))
+            else:
+                self._do(replies, future, work)
         return future
+
+    def _begin(self) -> bool:
+        thread = threading.Thread(target=self._run, name="bgledger-calls", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the interpreter ends, and starts no thread any more: the loop itself has to wait
+            return False
+        self._thread = thread
+        return True
 
     def end(self) -> None:
         """Before the interpreter ends: what was asked for is done, and the thread is gone."""
@@ -73,14 +82,17 @@ class Worker:
                         self._thread = None
                         return
                 continue
-            replies, future, work = asked
-            try:
-                result, error = work(), None
-            except BaseException as raised:
-                result, error = None, raised
-            replies.add(future, result, error)
+            self._do(*asked)
             # What the work holds is let go of here, not with the next call.
-            del asked, work, future, result, error
+            del asked
+
+    @staticmethod
+    def _do(replies: Replies, future: asyncio.Future[Any], work: Callable[[], Any]) -> None:
+        try:
+            result, error = work(), None
+        except BaseException as raised:
+            result, error = None, raised
+        replies.add(future, result, error)
 
 
 class Replies:

@@ -15,11 +15,8 @@ been recorded; asking again is safe. Waiting holds no thread of the handle up, a
 from __future__ import annotations
 
 import asyncio
-import atexit
 import functools
 import os
-import threading
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
@@ -29,6 +26,7 @@ from ._async_task import AsyncTask
 from ._codes import WaitTimedOut
 from ._given import Span, optional
 from ._ledger import Ledger as Blocking
+from ._listening import AGAIN, ear
 from ._recording import KEEP, Lookup
 from ._types import Event, Task
 
@@ -37,10 +35,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 __all__ = ["AsyncTask", "Ledger", "Watch", "open"]
-
-SLICE = 0.25
-"""How many seconds the thread that listens for commits takes to end when nobody listens any more."""
-
 
 def _awaited(method: Callable[Concatenate[Blocking, P], T]) -> Callable[Concatenate[Ledger, P], Coroutine[Any, Any, T]]:
     """The method of the blocking handle, carried out by the handle's thread."""
@@ -71,7 +65,6 @@ class Ledger:
     def __init__(self, path: str | os.PathLike[str] | Blocking | None = None, **options: Any) -> None:
         self.blocking: Blocking = path if isinstance(path, Blocking) else Blocking(path, **options)
         """The same handle for other threads."""
-        self._bell = _Bell(self.blocking)
 
     @property
     def path(self) -> str:
@@ -163,17 +156,17 @@ class Ledger:
         loop = asyncio.get_running_loop()
         ends = None if lasting is None else loop.time() + lasting
         began = loop.time()
-        with self._bell.listen() as rung:
-            await self._soon(self._bell.is_ready)
+        with _Listening(self.blocking) as bell:
+            await self._soon(bell.is_ready)
             while True:
-                rung.clear()
+                bell.clear()
                 try:
                     return await self._soon(lambda: self.blocking.wait(*named, any=any, timeout=0))
                 except WaitTimedOut as over:
                     left = None if ends is None else ends - loop.time()
                     if left is not None and left <= 0:
                         raise _after(over, loop.time() - began) from None
-                    await _rung(rung, left)
+                    await bell.rung(left)
 
     async def _settled(self, lookups: tuple[Lookup, ...]) -> tuple[Lookup, ...]:
         """What each lookup names, settled once."""
@@ -229,17 +222,17 @@ class Watch(AsyncIterator[Event]):
         return event
 
     async def _fill(self) -> None:
-        blocking, bell = self._ledger.blocking, self._ledger._bell
+        blocking = self._ledger.blocking
         loop = asyncio.get_running_loop()
         ends = None if self._timeout is None else loop.time() + self._timeout / 1000
         if self._next is None:
             answer = await self._ledger._soon(lambda: blocking._ask("watch", lookup=self._lookup, timeout=0))
             self._next = self.seq = int(answer["next"])
         begin: int = self._next
-        with bell.listen() as rung:
+        with _Listening(blocking) as bell:
             is_listening = False
             while True:
-                rung.clear()
+                bell.clear()
                 events, begin = await self._ledger._soon(
                     lambda begin=begin: blocking._events(self._lookup, begin, 0)  # type: ignore[misc]
                 )
@@ -251,104 +244,36 @@ class Watch(AsyncIterator[Event]):
                 if left is not None and left <= 0:
                     raise StopAsyncIteration
                 if is_listening:
-                    await _rung(rung, left)
+                    await bell.rung(left)
                 else:
                     # What is recorded from here on rings; what came before is looked for once more.
                     await self._ledger._soon(bell.is_ready)
                     is_listening = True
 
 
-class _Bell:
-    """Rings for its listeners after every commit that recorded an event: one thread for all that wait."""
+class _Listening:
+    """One that waits in a loop for anything to be recorded."""
 
     def __init__(self, ledger: Blocking) -> None:
-        self._ledger = ledger
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._listeners: set[_Listening] = set()
-        self._thread: threading.Thread | None = None
-        self._ready = threading.Event()
-        self._is_over = False
-        _bells.add(self)
+        self._ear = ear(ledger)
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+        self._is_heard = False
 
-    def listen(self) -> _Listening:
-        return _Listening(self)
+    def __enter__(self) -> _Listening:
+        self._is_heard = self._ear.ring(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ear.silence(self)
 
     def is_ready(self) -> None:
         """Returns when the thread listens."""
-        self._ready.wait(5)
+        self._ear.wait()
 
-    def _add(self, one: _Listening) -> None:
-        if self._pid != os.getpid():  # a forked child has no thread yet
-            self.__init__(self._ledger)  # type: ignore[misc]
-        with self._lock:
-            self._listeners.add(one)
-            if self._thread is None:
-                self._ready = threading.Event()
-                self._thread = threading.Thread(
-                    target=self._run, args=(self._ready,), name="bgledger-bell", daemon=True
-                )
-                self._thread.start()
-
-    def _remove(self, one: _Listening) -> None:
-        with self._lock:
-            self._listeners.discard(one)
-
-    def _run(self, ready: threading.Event) -> None:
-        after: int | None = None
-        while True:
-            try:
-                core = self._ledger._core
-                if after is None:
-                    after = int(self._ledger._told(core.answer('{"watch":{"timeout":0,"limit":1}}'))["next"])
-                    ready.set()
-                text = core.answer(f'{{"watch":{{"after":{after},"timeout":{int(SLICE * 1000)}}}}}')
-                last, after = after, int(self._ledger._told(text)["next"])
-                is_rung = last != after
-            except Exception:
-                # Whoever listens asks for itself, and meets the same.
-                ready.set()
-                is_rung = True
-                threading.Event().wait(SLICE)
-            with self._lock:
-                if not self._listeners or self._is_over:
-                    self._thread = None
-                    return
-                for each in self._listeners if is_rung else ():
-                    each.ring()
-
-
-    def end(self) -> None:
-        self._is_over = True
-        thread = self._thread
-        if thread is not None and self._pid == os.getpid():
-            thread.join(5)
-
-
-_bells: weakref.WeakSet[_Bell] = weakref.WeakSet()
-
-
-@atexit.register
-def _end() -> None:
-    """Before the interpreter ends: no thread is left inside the ledger."""
-    for bell in list(_bells):
-        bell.end()
-
-
-class _Listening:
-    """One that listens, in one loop."""
-
-    def __init__(self, bell: _Bell) -> None:
-        self._bell = bell
-        self._loop = asyncio.get_running_loop()
-        self._rung = asyncio.Event()
-
-    def __enter__(self) -> asyncio.Event:
-        self._bell._add(self)
-        return self._rung
-
-    def __exit__(self, *_: object) -> None:
-        self._bell._remove(self)
+    def clear(self) -> None:
+        """Forgets what was recorded so far."""
+        self._rung.clear()
 
     def ring(self) -> None:
         try:
@@ -356,13 +281,14 @@ class _Listening:
         except RuntimeError:  # the loop is closed
             pass
 
-
-async def _rung(rung: asyncio.Event, left: float | None) -> None:
-    """Waits for the bell, or for what is left of the time."""
-    try:
-        await asyncio.wait_for(rung.wait(), left)
-    except (asyncio.TimeoutError, TimeoutError):
-        pass
+    async def rung(self, left: float | None) -> None:
+        """Waits for the bell, or for what is left of the time."""
+        if not self._is_heard:
+            left = AGAIN if left is None else min(left, AGAIN)
+        try:
+            await asyncio.wait_for(self._rung.wait(), left)
+        except (asyncio.TimeoutError, TimeoutError):
+            pass
 
 
 def _after(over: WaitTimedOut, seconds: float) -> WaitTimedOut:
