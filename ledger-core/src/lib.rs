@@ -54,7 +54,9 @@ pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Progress, Renewa
 pub use evolve::{Folded, evolve, fold, same_but_for_heartbeats, says_the_same};
 pub use id::{Seq, TaskId, TaskNumber};
 pub use json::{Json, Metadata};
-pub use liveness::{CONTAINER_LEASE, Evidence, LEASE_GRACE, Liveness, Observation, Observed, STOP_GRACE, judge};
+pub use liveness::{
+    CONTAINER_LEASE, Evidence, LEASE_GRACE, Liveness, Observation, Observed, RENEWALS, STOP_GRACE, judge,
+};
 pub use lookup::Lookup;
 pub use notice::{
     Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, Owed, Recipient, decide_notice, message,

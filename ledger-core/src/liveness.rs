@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// A lease counts as run out only this long after its end.
 pub const LEASE_GRACE: Span = Span::from_secs(30);
+/// How often a lease is renewed within its length, by those who renew it by themselves.
+pub const RENEWALS: i64 = 3;
 /// The lease that a task takes by itself in a container, where a restart hides whether its process lives.
 pub const CONTAINER_LEASE: Span = Span::from_secs(60);
 /// Between the signal that asks a process group to end and the one that makes it.

@@ -166,6 +166,23 @@ pub enum Delivery {
     NotApplicable,
 }
 
+impl Delivery {
+    /// Every one, in the order in which the first that applies is told.
+    pub const ALL: [Delivery; 5] =
+        [Delivery::Pending, Delivery::Failed, Delivery::Delivered, Delivery::Dismissed, Delivery::NotApplicable];
+
+    /// The word people and JSON use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Delivery::Pending => "pending",
+            Delivery::Failed => "failed",
+            Delivery::Delivered => "delivered",
+            Delivery::Dismissed => "dismissed",
+            Delivery::NotApplicable => "not_applicable",
+        }
+    }
+}
+
 /// Who runs a task. Any other lower-case word is one, too.
 pub mod runtime {
     /// A sub-agent of a conversation.
@@ -188,6 +205,8 @@ pub mod outcome {
     pub const BLOCKED: &str = "blocked";
     /// A result was expected and there is none.
     pub const NO_RESULT: &str = "no_result";
+    /// Those that have a name of ours.
+    pub const KNOWN: [&str; 3] = [OK, BLOCKED, NO_RESULT];
 }
 
 /// Why a task ended other than by success.
@@ -214,6 +233,20 @@ pub mod reason {
     pub const LEASE_EXPIRED: &str = "lease_expired";
     /// A host or operator reported the work lost.
     pub const REPORTED: &str = "reported";
+    /// Those that have a name of ours.
+    pub const KNOWN: [&str; 11] = [
+        ERROR,
+        EXIT_CODE,
+        SIGNAL,
+        REJECTED,
+        DEADLINE,
+        QUEUE_DEADLINE,
+        REQUESTED,
+        FORCED,
+        EXECUTOR_GONE,
+        LEASE_EXPIRED,
+        REPORTED,
+    ];
 }
 
 /// What running work waits for.
@@ -228,4 +261,6 @@ pub mod waiting_on {
     pub const TIMER: &str = "timer";
     /// Something outside.
     pub const EXTERNAL: &str = "external";
+    /// Those that have a name of ours.
+    pub const KNOWN: [&str; 5] = [INPUT, AUTH, DEPENDENCY, TIMER, EXTERNAL];
 }

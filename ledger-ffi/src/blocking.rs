@@ -1,13 +1,11 @@
-//! Calls that wait: the ledger is asked slice by slice, so that whoever closes the handle meanwhile ends them soon.
+//! Calls that wait. Whoever closes the handle meanwhile rouses them, and they end.
 
 use crate::boundary::Fault;
 use bgledger_core::{
     Call, Error, Events, Lookup, Millis, Request, Response, Show, Span, TaskNumber, Tasks, Wait, Watch,
 };
-use bgledger_store::{Ledger as Store, platform};
-
-/// How long a call blocks inside the store before it looks whether its handle is still open.
-const SLICE_MS: i64 = 200;
+use bgledger_store::Ledger as Store;
+use std::cell::RefCell;
 
 /// How a call that may wait asks the ledger.
 pub(crate) struct Waiting<'a> {
@@ -41,49 +39,38 @@ impl Waiting<'_> {
         }
     }
 
+    /// Asks what may wait, until there is an answer or the handle is closed.
+    fn call_while_open<C: Call>(&self, call: C) -> Result<C::Reply, Fault> {
+        let closed = RefCell::new(None);
+        let goes_on = || match (self.is_open)() {
+            Ok(()) => true,
+            Err(fault) => {
+                *closed.borrow_mut() = Some(fault);
+                false
+            }
+        };
+        let answered = match self.now {
+            Some(now) => self.store.request_at(call.into_request(), now),
+            None => self.store.request_while(call.into_request(), &goes_on),
+        };
+        if let Some(fault) = closed.into_inner() {
+            return Err(fault);
+        }
+        Ok(C::reply(answered?).ok_or_else(|| Error::internal("a reply of another call"))?)
+    }
+
     /// Blocks until tasks have ended.
     pub(crate) fn wait(&self, wait: Wait) -> Result<Tasks, Fault> {
-        let began = platform::monotonic_ms();
         Request::Wait(wait.clone()).check()?;
         let settled = wait.lookups.into_iter().map(|lookup| self.settled(lookup).map(Lookup::Number));
         let lookups: Vec<Lookup> = settled.collect::<Result<_, _>>()?;
-        loop {
-            let slice = slice(began, wait.timeout);
-            let timeout = Some(slice.unwrap_or(Span::ZERO));
-            let error = match self.call(Wait { lookups: lookups.clone(), any: wait.any, timeout }) {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            match (error, slice) {
-                (Error::WaitTimedOut { .. }, Some(_)) => (self.is_open)()?,
-                (Error::WaitTimedOut { pending, awaited, .. }, None) => {
-                    let waited_ms = u64::try_from(platform::monotonic_ms() - began).unwrap_or(0);
-                    return Err(Error::WaitTimedOut { pending, awaited, waited_ms }.into());
-                }
-                (error, _) => return Err(error.into()),
-            }
-        }
+        self.call_while_open(Wait { lookups, ..wait })
     }
 
     /// Blocks until there are events: without end if `timeout` is `None`.
     pub(crate) fn watch(&self, watch: Watch, timeout: Option<Span>) -> Result<Events, Fault> {
-        let began = platform::monotonic_ms();
         let lookup = watch.lookup.map(|lookup| self.settled(lookup).map(Lookup::Number)).transpose()?;
-        let mut after = watch.after;
-        loop {
-            let slice = slice(began, timeout);
-            let found = self.call(Watch { lookup: lookup.clone(), after, limit: watch.limit, timeout: slice })?;
-            if !found.events.is_empty() || slice.is_none() {
-                return Ok(found);
-            }
-            (self.is_open)()?;
-            after = Some(found.next);
-        }
+        let timeout = timeout.or(Some(Span::clamped(i64::MAX)));
+        self.call_while_open(Watch { lookup, timeout, ..watch })
     }
-}
-
-/// How much of a time is left: a slice of it, or nothing more.
-fn slice(began: i64, timeout: Option<Span>) -> Option<Span> {
-    let left = timeout.map_or(SLICE_MS, |timeout| timeout.ms().saturating_sub(platform::monotonic_ms() - began));
-    Span::from_ms(left.min(SLICE_MS)).filter(|_| left > 0)
 }

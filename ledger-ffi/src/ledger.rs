@@ -260,6 +260,7 @@ pub unsafe extern "C" fn bgl_free(memory: *mut c_void) {
 pub unsafe extern "C" fn bgl_close(ledger: *mut Ledger) -> c_int {
     exported!(end ledger, {
         let open: Arc<LedgerBox> = handle::close(ledger)?;
+        open.store.rouse();
         open.watcher.stop();
     })
 }

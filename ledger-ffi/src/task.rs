@@ -328,7 +328,7 @@ pub unsafe extern "C" fn bgl_task_notify(task: *const Task) -> *const c_char {
 /// What became of its notices: "pending", "failed", "delivered", "dismissed", "not_applicable". Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_delivery(task: *const Task) -> *const c_char {
-    text(task, Text::Delivery, |view| json(&view.delivery).map(|word| word.trim_matches('"').into()))
+    text(task, Text::Delivery, |view| Some(view.delivery.as_str().into()))
 }
 
 /// Who asked to cancel it. Thread-safe.

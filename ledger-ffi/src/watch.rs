@@ -5,7 +5,7 @@ use crate::blocking::Waiting;
 use crate::boundary::{Fault, exported};
 use crate::event::{Event, EventBox};
 use crate::handle;
-use crate::ledger::{self, Ledger};
+use crate::ledger::{self, Ledger, LedgerBox};
 use crate::read::{lock, own};
 use bgledger_core::{Error, HistoryEvent, Lookup, Seq, Show, Span, Watch};
 use bgledger_store::platform;
@@ -155,6 +155,10 @@ pub unsafe extern "C" fn bgl_events_cursor(events: *const Events) -> u64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_events_free(events: *mut Events) -> c_int {
     exported!(end events, {
-        let _ended: Arc<EventsBox> = handle::close(events)?;
+        let ended: Arc<EventsBox> = handle::close(events)?;
+        // Whoever waits for its next event looks up.
+        if let Ok(open) = handle::get::<LedgerBox, _>(std::ptr::without_provenance::<Ledger>(ended.ledger)) {
+            open.store.rouse();
+        }
     })
 }

@@ -1,8 +1,8 @@
 //! What the ledger tells, as the dataclasses of `bgledger._types`.
 
 use bgledger_core::{
-    Artifact, Cancel, Delivery, Executor, Failure, Group, Json, Metadata, Millis, Output, ProgressPoint, Span, Status,
-    Task, TaskId, TaskView, Usage,
+    Artifact, Cancel, Executor, Failure, Group, Json, Metadata, Millis, Output, ProgressPoint, Span, Status, Task,
+    TaskId, TaskView, Usage,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -164,7 +164,7 @@ impl<'py> Teller<'py> {
         tell!(fields, py, lease_expires_at: self.time(*lease_expires_at)?, heartbeat_at: self.time(*heartbeat_at)?);
         tell!(fields, py, progress_at: self.time(*progress_at)?, queue_timeout: self.span(*queue_timeout)?);
         tell!(fields, py, timeout: self.span(*timeout)?, revision, generation, progress_reports);
-        tell!(fields, py, origin: self.json(origin.as_ref())?, delivery: word(delivery), liveness);
+        tell!(fields, py, origin: self.json(origin.as_ref())?, delivery: delivery.as_str(), liveness);
         Ok(fields)
     }
 
@@ -247,14 +247,4 @@ impl<'py> Teller<'py> {
 
 fn name(id: &Option<TaskId>) -> Option<String> {
     id.map(|id| id.to_string())
-}
-
-fn word(delivery: &Delivery) -> &'static str {
-    match delivery {
-        Delivery::Pending => "pending",
-        Delivery::Failed => "failed",
-        Delivery::Delivered => "delivered",
-        Delivery::Dismissed => "dismissed",
-        Delivery::NotApplicable => "not_applicable",
-    }
 }

@@ -3,7 +3,7 @@
 use bgledger_core::audit::RULES;
 use bgledger_core::{
     Candidate, CommandName, Delivery, Error, ErrorClass, ErrorCode, EventKind, Executor, Millis, NoticeState,
-    NotifyPolicy, Status, TaskId, TaskNumber, bounds, outcome, reason, runtime, waiting_on,
+    NotifyPolicy, RENEWALS, Status, TaskId, TaskNumber, bounds, outcome, reason, runtime, waiting_on,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -31,14 +31,13 @@ fn words() -> String {
     listed(&mut text, "_FINAL", "frozenset[str]", Status::ALL.iter().filter(|s| s.is_final()).map(|s| s.as_str()));
     let open = "Any other lower-case word is one, too.";
     constants(&mut text, "Runtime", &format!("Who runs a task. {open}"), &runtime::KNOWN);
-    constants(&mut text, "Outcome", "What a success amounts to.", &OUTCOMES);
-    constants(&mut text, "Reason", "Why a task ended other than by success.", &REASONS);
-    constants(&mut text, "WaitingOn", "What running work waits for.", &WAITS);
+    constants(&mut text, "Outcome", "What a success amounts to.", &outcome::KNOWN);
+    constants(&mut text, "Reason", "Why a task ended other than by success.", &reason::KNOWN);
+    constants(&mut text, "WaitingOn", "What running work waits for.", &waiting_on::KNOWN);
     let policies = NotifyPolicy::KNOWN;
     let policies: Vec<&str> = policies.iter().map(NotifyPolicy::as_str).collect();
     constants(&mut text, "NotifyPolicy", "Whom a task's notices go out for.", &policies);
-    let deliveries = DELIVERIES.map(|delivery| serde_json::to_value(delivery).expect("a word"));
-    let deliveries: Vec<&str> = deliveries.iter().filter_map(Value::as_str).collect();
+    let deliveries = Delivery::ALL.map(Delivery::as_str);
     constants(&mut text, "Delivery", "What became of a task's notices.", &deliveries);
     let kinds = EventKind::ALL.map(EventKind::as_str);
     constants(&mut text, "EventType", "What happened to a task.", &kinds);
@@ -48,6 +47,7 @@ fn words() -> String {
     writeln!(text, "ERROR_MESSAGE_BYTES: Final = {}", bounds::ERROR_MESSAGE_BYTES).expect("a string");
     writeln!(text, "ERROR_DETAIL_BYTES: Final = {}", bounds::ERROR_DETAIL_BYTES).expect("a string");
     writeln!(text, "ERROR_TYPE_BYTES: Final = {}", bounds::NAME_BYTES).expect("a string");
+    writeln!(text, "RENEWALS: Final = {RENEWALS}").expect("a string");
     writeln!(text, "LABEL_BYTES: Final = {}", bounds::LABEL_BYTES).expect("a string");
     writeln!(text, "LIST_MOST: Final = {}", bounds::LIST_MOST).expect("a string");
     text
@@ -98,25 +98,6 @@ const STATUS_END: &str = r#"
 
 
 "#;
-
-const OUTCOMES: [&str; 3] = [outcome::OK, outcome::BLOCKED, outcome::NO_RESULT];
-const REASONS: [&str; 11] = [
-    reason::ERROR,
-    reason::EXIT_CODE,
-    reason::SIGNAL,
-    reason::REJECTED,
-    reason::DEADLINE,
-    reason::QUEUE_DEADLINE,
-    reason::REQUESTED,
-    reason::FORCED,
-    reason::EXECUTOR_GONE,
-    reason::LEASE_EXPIRED,
-    reason::REPORTED,
-];
-const WAITS: [&str; 5] =
-    [waiting_on::INPUT, waiting_on::AUTH, waiting_on::DEPENDENCY, waiting_on::TIMER, waiting_on::EXTERNAL];
-const DELIVERIES: [Delivery; 5] =
-    [Delivery::Pending, Delivery::Failed, Delivery::Delivered, Delivery::Dismissed, Delivery::NotApplicable];
 
 fn listed<'a>(text: &mut String, name: &str, kind: &str, words: impl Iterator<Item = &'a str>) {
     let words: Vec<String> = words.map(|word| format!("    \"{word}\",\n")).collect();

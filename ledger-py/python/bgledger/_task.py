@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import contextvars
-import functools
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from . import _beat, _given
 from ._base import LedgerError
 from ._codes import AlreadyEnded, ExistsWithDifferent, Fenced, Invalid, NotAvailable, NotFound
+from ._current import CURRENT, current, inherit
 from ._ending import Ending, bare_ending, ending_of
 from ._errors import TaskCancelled, fields_of
-from ._generated import Status
+from ._generated import RENEWALS, Status
 from ._given import Span
 from ._listening import Ear, ear
 from ._recording import KEEP, Lookup
@@ -27,17 +27,8 @@ if TYPE_CHECKING:
     from ._async_task import AsyncTask
     from ._ledger import Ledger
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
-CURRENT: contextvars.ContextVar[TaskRun | None] = contextvars.ContextVar("bgledger_task", default=None)
-"""The task whose block surrounds the running code: the parent of those that begin inside it."""
-
 LOOK = 0.2
 """How many seconds the answer to ``cancel_requested`` may be old."""
-
-RENEWALS = 3
-"""How often a lease is renewed while it lasts."""
 
 
 class TaskRun:
@@ -471,33 +462,6 @@ class TaskRun:
             if error.code == NotAvailable.code or self._failed("a heartbeat of", error):
                 return None
         return self._interval()
-
-
-def current() -> TaskRun | None:
-    """The task whose block surrounds the running code, if any.
-
-    Tasks begun inside are its children: also in asyncio tasks. A new thread begins outside of any: see :func:`inherit`.
-    """
-    return CURRENT.get()
-
-
-def inherit(function: Callable[P, T]) -> Callable[P, T]:
-    """The function with the task of the running code around it, wherever it is called: for threads, which begin outside.
-
-    >>> threading.Thread(target=bgledger.inherit(work)).start()        # doctest: +SKIP
-    >>> pool.map(bgledger.inherit(work), items)                        # doctest: +SKIP
-    """
-    run = CURRENT.get()
-
-    @functools.wraps(function)
-    def inherited(*args: P.args, **kwargs: P.kwargs) -> T:
-        token = CURRENT.set(run)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            CURRENT.reset(token)
-
-    return inherited
 
 
 def span_in(name: str, value: Span | None) -> int | None:

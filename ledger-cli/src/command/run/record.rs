@@ -8,8 +8,8 @@ use crate::output::json_line;
 use crate::supervise::Output;
 use crate::tell;
 use bgledger_core::{
-    Create, Error, ErrorClass, ErrorCode, ExecutorSpec, Finish, Heartbeat, Lookup, Millis, Output as Kept, Recorded,
-    Show, Shown, Span, Start, Status, TaskId,
+    Create, Error, ErrorClass, ErrorCode, ExecutorSpec, Finish, Heartbeat, Lookup, Millis, Output as Kept, RENEWALS,
+    Recorded, Show, Shown, Span, Start, Status, TaskId,
 };
 use bgledger_store::Ledger;
 use bgledger_store::platform::{monotonic_ms, own_pid, wall_ms};
@@ -114,7 +114,7 @@ impl Record {
     fn hold(&mut self, recorded: Recorded, lease: Option<Span>) {
         let task = recorded.task.task;
         let lease = lease.map(|lease| {
-            let every_ms = (lease.ms() / 3).max(1);
+            let every_ms = (lease.ms() / RENEWALS).max(1);
             Renewal { every_ms, due: monotonic_ms().saturating_add(every_ms) }
         });
         let nonce = task.executor.and_then(|executor| executor.nonce);
