@@ -7,6 +7,8 @@ use alloc::format;
 
 /// Bytes of a notice's recipient: a word, a colon and a name.
 pub const RECIPIENT_BYTES: usize = NAME_BYTES + 16;
+/// The command line of a hook.
+pub const HOOK_BYTES: usize = 4_096;
 /// How often a notice is claimed before it is given up.
 pub const NOTICE_ATTEMPTS: u32 = 10;
 /// Notices that one call claims unless told.

@@ -13,6 +13,8 @@ pub enum Kind {
     Notify,
     /// A length of time.
     Span,
+    /// A command line for a shell.
+    Command,
 }
 
 /// One key: its name, its kind, what it is unless set, what it does.
@@ -37,8 +39,11 @@ pub const AUDIT_UNOBSERVED: &str = "audit.unobserved";
 /// How long a task may stay queued before the audit names it.
 pub const AUDIT_QUEUED: &str = "audit.queued";
 
+/// The command that is told of a cancel of a runtime's task which the ledger cannot reach itself.
+pub const CANCEL_HOOK: &str = "cancel_hook.";
+
 /// Every key there is.
-pub const KEYS: [Key; 4] = [
+pub const KEYS: [Key; 5] = [
     Key {
         name: AUDIT_QUEUED,
         kind: Kind::Span,
@@ -50,6 +55,12 @@ pub const KEYS: [Key; 4] = [
         kind: Kind::Span,
         default: Some("30m"),
         help: "how long a running task with nothing to observe may be silent before the audit names it",
+    },
+    Key {
+        name: "cancel_hook.*",
+        kind: Kind::Command,
+        default: None,
+        help: "the command that is given a runtime's task as JSON when its cancel is requested, as in cancel_hook.acp",
     },
     Key {
         name: DURABILITY,
@@ -83,6 +94,8 @@ pub fn value(name: &str, value: &str) -> Result<String, Error> {
         Kind::Durability => Err(invalid(Durability::EXPECTED)),
         Kind::Notify if NotifyPolicy::from_word(value).is_some() => Ok(value.into()),
         Kind::Notify => Err(invalid(NotifyPolicy::EXPECTED)),
+        Kind::Command if value.trim().is_empty() => Err(invalid("a command line for sh")),
+        Kind::Command => bounds::text(name, value, bounds::HOOK_BYTES).map(|()| value.into()),
         Kind::Span => Span::parse(value).map(|span| span.to_string()).ok_or_else(|| invalid(Span::EXPECTED)),
     }
 }

@@ -71,7 +71,7 @@ pub use request::{
 };
 pub use response::{
     Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, CancelledTask, Change, Check, CheckState,
-    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, HistoryEvent, MaintenanceReport, NoticeList,
+    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, HistoryEvent, HookRun, MaintenanceReport, NoticeList,
     NoticePage, NoticeView, Recorded, Response, Setting, Shown, StatsReport, TaskPage, TaskView, Tasks, TreeNode,
     TreeReport, VerifyReport,
 };

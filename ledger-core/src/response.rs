@@ -111,6 +111,18 @@ pub struct CancelReply {
     pub task: TaskView,
     /// What it came to for the tasks that descend from it.
     pub descendants: Vec<CancelledTask>,
+    /// The hooks that were run for those of them that go on: see [`crate::config::CANCEL_HOOK`].
+    pub hooks: Vec<HookRun>,
+}
+
+/// A cancel hook that was run for a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HookRun {
+    /// The task.
+    pub number: TaskNumber,
+    /// Why it did not do its work; `null`: it ended with exit code 0.
+    pub problem: Option<String>,
 }
 
 /// The word of an answer to `cancel`.

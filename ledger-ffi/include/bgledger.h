@@ -403,11 +403,6 @@ typedef int32_t bgl_cancel_answer;
 #endif // __cplusplus
 
 /**
- * What became of a task's notices, the first that applies. Derived, never stored with the task.
- */
-typedef struct Delivery Delivery;
-
-/**
  * Something that happened to a task. It never changes; threads may read it at once. What the functions below return
  * belongs to it and is valid until bgl_event_free(); NULL or 0 means that the handle is not open.
  */

@@ -1,19 +1,22 @@
 //! Cancel that does what it says: the intent is recorded first; where nobody outside of the recorded process group is
-//! left to stop it, the canceller stops it, stays for the grace, and then settles the task.
+//! left to stop it, the canceller stops it, stays for the grace, and then settles the task. Whoever goes on after that
+//! learns of it by its next word, its watch or its callback, and by the hook of its runtime.
 
 use crate::caller::Caller;
+use crate::config;
 use crate::engine::Engine;
 use crate::find::{self, Scope};
-use crate::platform::{self, Stopped};
+use crate::platform::{self, Fed, Stopped};
 use crate::record;
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, Group, Liveness, Lookup, Request, Response,
-    STOP_GRACE, Status, Task, TaskNumber,
+    Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, Group, HookRun, Liveness, Lookup, Request,
+    Response, STOP_GRACE, Status, Task, TaskNumber,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +26,18 @@ pub(crate) fn cancel(
     caller: &Caller,
     patience: Duration,
 ) -> Result<Response, Error> {
+    let reply = stopped(engine, request, caller, patience)?;
+    let hooks = match caller.world {
+        World::Real => engine.read(patience, |sql| hooks(sql, &reply))?,
+        World::Scripted(_) => Vec::new(),
+    };
+    let running: Vec<_> = hooks.into_iter().map(|hook| thread::spawn(move || hook.run())).collect();
+    let hooks = running.into_iter().filter_map(|run| run.join().ok()).collect();
+    Ok(Response::Cancel(CancelReply { hooks, ..reply }))
+}
+
+/// Asks, and stops the process groups that nobody else will.
+fn stopped(engine: &Engine, request: CancelRequest, caller: &Caller, patience: Duration) -> Result<CancelReply, Error> {
     let reply = ask(engine, request.clone(), caller, patience)?;
     let numbers: Vec<TaskNumber> = std::iter::once((reply.task.task.number, reply.cancel))
         .chain(reply.descendants.iter().map(|below| (below.number, below.cancel)))
@@ -30,16 +45,13 @@ pub(crate) fn cancel(
         .map(|(number, _)| number)
         .collect();
     let groups = engine.read(patience, |sql| abandoned_groups(sql, &numbers, caller.world))?;
-    if groups.is_empty() {
-        return Ok(Response::Cancel(reply));
-    }
-    if stop(groups) == 0 {
-        return Ok(Response::Cancel(reply));
+    if groups.is_empty() || stop(groups) == 0 {
+        return Ok(reply);
     }
     // What was stopped is settled now, by the evidence that it is gone.
     let lookup = Lookup::Number(reply.task.task.number);
     let settled = ask(engine, CancelRequest { lookup, ..request }, caller, patience)?;
-    Ok(Response::Cancel(merged(reply, settled)))
+    Ok(merged(reply, settled))
 }
 
 /// Stops process groups side by side and stays for the grace. Answers of how many nothing is left.
@@ -66,6 +78,7 @@ fn merged(first: CancelReply, second: CancelReply) -> CancelReply {
         cancel: answer(first.cancel, second.cancel),
         task: second.task,
         descendants: below.into_iter().map(|(number, cancel)| CancelledTask { number, cancel }).collect(),
+        hooks: Vec::new(),
     }
 }
 
@@ -103,4 +116,48 @@ fn is_of_its_group(task: &Task, group: Group, world: World) -> bool {
     let is_member =
         |member: &platform::Member| Some(member.pid) == executor.pid && Some(member.started) == executor.started;
     is_here && platform::group_members(group.id).is_some_and(|members| members.iter().any(is_member))
+}
+
+// ---- hooks --------------------------------------------------------------------------------------------------
+
+/// How long a hook may take.
+const HOOK_TIME: Duration = Duration::from_secs(10);
+
+/// The command of a runtime, and the task that it is given.
+struct Hook {
+    number: TaskNumber,
+    command: String,
+    task: String,
+}
+
+/// The hooks of those whose cancel was requested and who go on.
+fn hooks(sql: &Connection, reply: &CancelReply) -> Result<Vec<Hook>, Failure> {
+    let top = (reply.task.task.number, reply.cancel);
+    let reached = reply.descendants.iter().map(|below| (below.number, below.cancel));
+    let told = std::iter::once(top).chain(reached).filter(|(_, answer)| *answer == Cancelled::Requested);
+    let mut hooks = Vec::new();
+    for (number, _) in told {
+        let Some(stored) = find::by_number(sql, number, Scope(None))? else { continue };
+        if let Some(command) = config::cancel_hook(sql, &stored.task.runtime)? {
+            let view = record::view(sql, stored.task, World::Real, &World::Real.moment())?;
+            let task = serde_json::to_string(&view).map_err(|error| Error::internal(error.to_string()))?;
+            hooks.push(Hook { number, command, task });
+        }
+    }
+    Ok(hooks)
+}
+
+impl Hook {
+    fn run(&self) -> HookRun {
+        let problem = match platform::feed(&self.command, &self.task, &[], Stdio::null(), Stdio::null(), HOOK_TIME) {
+            Ok(Fed::Ended(status)) if status.success() => None,
+            Ok(Fed::Ended(status)) => Some(match status.code() {
+                Some(code) => format!("exit code {code}"),
+                None => "it was ended by a signal".into(),
+            }),
+            Ok(Fed::TooSlow) => Some(format!("it took more than {} s", HOOK_TIME.as_secs())),
+            Err(error) => Some(error.to_string()),
+        };
+        HookRun { number: self.number, problem }
+    }
 }

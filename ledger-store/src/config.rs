@@ -3,7 +3,7 @@
 use crate::caller::Written;
 use crate::sqlite::Failure;
 use bgledger_core::audit::Thresholds;
-use bgledger_core::config::{self, AUDIT_QUEUED, AUDIT_UNOBSERVED, DURABILITY, Durability, KEYS, NOTIFY};
+use bgledger_core::config::{self, AUDIT_QUEUED, AUDIT_UNOBSERVED, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY};
 use bgledger_core::{Config, ConfigReply, NotifyPolicy, Response, Setting, Span, runtime};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
@@ -26,6 +26,11 @@ pub(crate) fn durability(sql: &Connection) -> Result<Durability, Failure> {
 pub(crate) fn notify_default(sql: &Connection, runtime: &str) -> Result<NotifyPolicy, Failure> {
     let word = value(sql, &format!("{NOTIFY}{runtime}"))?;
     Ok(word.map_or(NotifyPolicy::DoneOnly, |word| NotifyPolicy::from_stored(&word)))
+}
+
+/// The command that is told of a cancel of a runtime's tasks, if there is one.
+pub(crate) fn cancel_hook(sql: &Connection, runtime: &str) -> Result<Option<String>, Failure> {
+    value(sql, &format!("{CANCEL_HOOK}{runtime}"))
 }
 
 /// From when on silence and waiting are findings.

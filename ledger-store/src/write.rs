@@ -338,7 +338,10 @@ fn cancel(sql: &Connection, cancel: &CancelRequest, caller: &Caller, at: &Moment
         reached.push(CancelledTask { number: child.task.number, cancel });
     }
     let task = record::view(sql, top.task, caller.world, at)?;
-    Ok(Written { response: Response::Cancel(CancelReply { cancel: answer, task, descendants: reached }), wrote })
+    Ok(Written {
+        response: Response::Cancel(CancelReply { cancel: answer, task, descendants: reached, hooks: Vec::new() }),
+        wrote,
+    })
 }
 
 /// What is known of the executor of a task to be cancelled.

@@ -357,7 +357,7 @@ impl Model {
         for place in below.into_iter().filter(|place| !self.tasks[*place].standing.is_final()).collect::<Vec<_>>() {
             reached.push(json!({"number": place + 1, "cancel": self.cancel_one(place, clock)}));
         }
-        Ok(json!({"cancel": answer, "task": self.tasks[top].view(clock), "descendants": reached}))
+        Ok(json!({"cancel": answer, "task": self.tasks[top].view(clock), "descendants": reached, "hooks": []}))
     }
 
     fn cancel_one(&mut self, place: usize, clock: i64) -> &'static str {

@@ -106,7 +106,7 @@ fn config() -> Config {
         export: ExportConfig {
             include: ["Status", "ErrorCode", "Misuse", "Class", "CancelAnswer"].map(String::from).into(),
             rename: names,
-            exclude: ["NotifyPolicy"].map(String::from).into(),
+            exclude: ["NotifyPolicy", "Delivery"].map(String::from).into(),
             ..ExportConfig::default()
         },
         ..Config::default()

@@ -6,14 +6,15 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::line;
 use crate::value;
-use bgledger_core::{CancelReply, CancelRequest, Cancelled, Lookup, Span, Status, Wait};
+use bgledger_core::{CancelReply, CancelRequest, Cancelled, HookRun, Lookup, Span, Status, Wait};
 use bgledger_store::Ledger;
 
 /// Cancel a task and all that descends from it
 ///
 /// A queued task is cancelled at once. A running one is asked to stop: where the ledger knows its process
 /// group, as of `bgledger run`, the group is stopped (SIGTERM, after 5 s SIGKILL); elsewhere its executor
-/// learns of it at its next progress or heartbeat.
+/// learns of it at its next progress or heartbeat, and by the hook of its runtime, if there is one: a command that is
+/// given the task as JSON (bgledger config set cancel_hook.acp 'CMD').
 ///
 /// A task that had ended stays as it ended, and what is still active below it is cancelled all the same. Exits 4 if
 /// the task had ended otherwise and nothing below it was reached. No child is admitted under a task whose cancel was
@@ -54,7 +55,9 @@ impl Cancel {
                 1 => "and 1 task below it".to_owned(),
                 many => format!("and {many} tasks below it"),
             };
-            line::task(out, &reply.task, &[answer(reply.cancel), &below])
+            let hooks: Vec<String> = reply.hooks.iter().map(hook).collect();
+            let said = [answer(reply.cancel), &below].into_iter().chain(hooks.iter().map(String::as_str));
+            line::task(out, &reply.task, &said.collect::<Vec<_>>())
         })?;
         let ended_otherwise = matches!(reply.cancel, Cancelled::Already) && reply.task.task.status != Status::Cancelled;
         Ok(if ended_otherwise && !reached_below { Exit::Refused } else { Exit::Done })
@@ -73,6 +76,13 @@ fn awaited(ledger: &Ledger, reply: CancelReply, timeout: Option<Span>) -> Result
         }
     };
     Ok(CancelReply { cancel, task, ..reply })
+}
+
+fn hook(run: &HookRun) -> String {
+    match &run.problem {
+        None => format!("the hook for {} was run", run.number),
+        Some(problem) => format!("the hook for {} failed: {problem}", run.number),
+    }
 }
 
 fn answer(cancel: Cancelled) -> &'static str {

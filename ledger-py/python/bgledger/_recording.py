@@ -419,12 +419,14 @@ class Recording(Waist):
         """Asks to cancel a task and all that descends from it.
 
         ``reply.cancel`` is ``requested`` (its executor will be told), ``cancelled``, ``already`` (it had ended) or
-        ``executor_gone`` (it was settled at once).
+        ``executor_gone`` (it was settled at once). Where the ledger cannot reach the work, the cancel hook of its runtime
+        is run (``config(set={"cancel_hook.acp": …})``), and ``reply.hooks`` says how that went.
         """
         by, why = optional(_given.text, "by", by), optional(_given.text, "why", why)
         answer = self._ask("cancel", lookup=_given.lookup("lookup", lookup), by=by, why=why)
         below = {each["number"]: each["cancel"] for each in answer["descendants"]}
-        return CancelReply(answer["cancel"], Task.from_dict(answer["task"]), below)
+        hooks = {each["number"]: each["problem"] for each in answer["hooks"]}
+        return CancelReply(answer["cancel"], Task.from_dict(answer["task"]), below, hooks)
 
     def notify(self, lookup: Lookup, policy: str) -> Task:
         """Changes whom a task's notices go out for, from now on."""

@@ -309,17 +309,20 @@ class TaskPage(Record):
 class CancelReply(Record):
     """What a cancel came to: ``requested``, ``cancelled``, ``already`` or ``executor_gone``.
 
-    ``descendants`` has the same for the tasks below, by number.
+    ``descendants`` has the same for the tasks below, by number; ``hooks`` has for each task whose runtime's cancel hook
+    was run why it failed, or ``None``.
     """
 
     cancel: str
     task: Task
     descendants: dict[int, str]
+    hooks: dict[int, str | None] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON has it."""
         below = [{"number": number, "cancel": word} for number, word in self.descendants.items()]
-        return {"cancel": self.cancel, "task": self.task.to_dict(), "descendants": below}
+        hooks = [{"number": number, "problem": problem} for number, problem in self.hooks.items()]
+        return {"cancel": self.cancel, "task": self.task.to_dict(), "descendants": below, "hooks": hooks}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@
 
 mod bell;
 mod clock;
+mod feed;
 mod files;
 mod filesystem;
 mod fork;
@@ -15,6 +16,7 @@ mod process;
 
 pub use bell::{Bell, UNHEARD, UNSTRUCK};
 pub use clock::{monotonic_ms, random_bytes, uptime_ms, wall_ms};
+pub use feed::{Fed, feed};
 pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};
 pub use filesystem::{FileSystem, file_system};
 pub use fork::around_fork;

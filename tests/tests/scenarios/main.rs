@@ -1,6 +1,7 @@
 //! What went wrong in other ledgers, told again: each story must end well here.
 
 mod a_run_leaves_one_truth;
+mod cancel_reaches_hosts_by_a_hook;
 mod cancel_tells_the_truth;
 mod failed_writes_leave_one_truth;
 mod healthy_systems_audit_clean;
