@@ -5,7 +5,7 @@ use crate::boundary::{Fault, exported};
 use crate::handle;
 use crate::ledger::{self, Ledger};
 use crate::task::{Task, TaskBox};
-use bgledger_core::{Error, EventKind, Heartbeat, Lookup, Seq, Show, Span, TaskNumber, TaskView, Watch};
+use bgledger_core::{Error, EventKind, Heartbeat, Lookup, Seq, Show, Span, TaskId, TaskView, Watch};
 use bgledger_store::{Ledger as Store, platform};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,8 @@ pub(crate) struct SubscriptionBox {
 /// One callback.
 #[derive(Debug)]
 struct One {
-    number: TaskNumber,
+    /// Its task: a number might come to mean another one, should a ledger be made anew under us.
+    id: TaskId,
     /// The attempt whose executor listens, if the task was started.
     attempt: Option<u32>,
     callback: unsafe extern "C" fn(*mut c_void, *const Task),
@@ -130,7 +131,7 @@ pub unsafe extern "C" fn bgl_on_cancel(
         let place = handle::reserve()?;
         let task = open.store.call(Show { lookup })?.task.task;
         let one = Arc::new(One {
-            number: task.number,
+            id: task.id,
             attempt: Some(task.attempt).filter(|attempt| *attempt > 0),
             callback,
             user_data: UserData(user_data),
@@ -315,7 +316,7 @@ impl Shared {
         let mut outcome = Ok(());
         for one in listeners {
             let is_new = *lock(&one.stage) == Stage::New;
-            let mut events = found.events.iter().filter(|event| event.number == one.number);
+            let mut events = found.events.iter().filter(|event| event.id == one.id);
             let was_asked = match is_new {
                 true => one.was_asked(store),
                 false => Ok(events.any(|event| event.event.kind() == Some(EventKind::CancelRequested))),
@@ -337,7 +338,7 @@ impl Shared {
 impl One {
     /// Whether a cancel was requested before anybody listened.
     fn was_asked(&self, store: &Store) -> Result<bool, ()> {
-        match store.call(Show { lookup: Lookup::Number(self.number) }) {
+        match store.call(Show { lookup: Lookup::Id(self.id) }) {
             Ok(shown) => {
                 self.listen();
                 Ok(shown.task.task.cancel.is_some())
@@ -385,7 +386,7 @@ impl One {
 
     /// The task as it is; `None` if it is another attempt's now.
     fn tell(&self, store: &Store) -> Option<TaskView> {
-        let lookup = || Lookup::Number(self.number);
+        let lookup = || Lookup::Id(self.id);
         if let Some(attempt) = self.attempt {
             let told = Heartbeat { lookup: lookup(), attempt: Some(attempt), nonce: None, lease: None };
             match store.call(told) {
@@ -412,9 +413,9 @@ mod tests {
         CALLS.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn listener(number: u64) -> Arc<One> {
+    fn listener(id: TaskId) -> Arc<One> {
         Arc::new(One {
-            number: TaskNumber(number),
+            id,
             attempt: None,
             callback: called,
             user_data: UserData(std::ptr::null_mut()),
@@ -432,7 +433,7 @@ mod tests {
         let task =
             store.call(Create { label: "listens".into(), start: Some(Default::default()), ..Create::default() })?;
         store.call(CancelRequest { lookup: Lookup::Number(task.task.task.number), by: None, why: None })?;
-        let (gone, there) = (listener(task.task.task.number.0 + 1), listener(task.task.task.number.0));
+        let (gone, there) = (listener(TaskId::from_bytes([7; 16])), listener(task.task.task.id));
         let shared = Shared::new();
         assert_eq!(shared.look(&store, &mut None, &[Arc::clone(&gone), Arc::clone(&there)]), Ok(()));
         assert!(gone.is_over() && there.is_over());

@@ -24,13 +24,15 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 /// Pages in the WAL above which a writer checkpoints after its turn.
 const CHECKPOINT_PAGES: i64 = 1_000;
 /// Pages above which it does so within its turn, so that steady writers cannot keep the WAL growing.
 const CHECKPOINT_IN_TURN_PAGES: i64 = 8_000;
+/// How often the bell's file is looked at.
+const BELL_LOOK_MS: i64 = 1_000;
 /// Reading connections kept open.
 const READERS: usize = 8;
 /// How often a file that was replaced under us is opened anew within one call.
@@ -50,7 +52,9 @@ pub(crate) struct Engine {
     /// Whether something is to be brought back; see [`Writing::owed`].
     owes: AtomicBool,
     /// Struck after each commit. `None`: not opened yet, or out of reach.
-    bell: OnceLock<Option<Bell>>,
+    bell: RwLock<Option<Arc<Bell>>>,
+    /// When it is looked next whether the bell is still the one that others have, on the monotonic clock.
+    next_look_ms: AtomicI64,
     /// The newest event that this process has acknowledged.
     acknowledged: AtomicU64,
     /// When this process looks next whether a sweep is due, on the monotonic clock.
@@ -101,7 +105,8 @@ impl Engine {
             writing: Mutex::new(Writing::default()),
             queue: Queue::default(),
             owes: AtomicBool::new(false),
-            bell: OnceLock::new(),
+            bell: RwLock::new(None),
+            next_look_ms: AtomicI64::new(0),
             acknowledged: AtomicU64::new(0),
             next_sweep_ms: AtomicI64::new(0),
         });
@@ -313,19 +318,35 @@ impl Engine {
 
     // ---- waking ---------------------------------------------------------------------------------------------
 
-    /// The bell of this ledger, if it can be heard from here.
-    pub(crate) fn bell(&self) -> Option<&Bell> {
-        let open = || match platform::file_system(&self.path) {
-            FileSystem::Local => Bell::open(&beside(&self.path, "-bell"), &self.path),
-            // Its machines share no memory.
-            FileSystem::Network(_) => None,
-        };
-        self.bell.get_or_init(open).as_ref()
+    /// The bell of this ledger, if it can be heard from here. Looked for anew now and then: somebody may have put another
+    /// file in its place.
+    pub(crate) fn bell(&self) -> Option<Arc<Bell>> {
+        let now = platform::monotonic_ms();
+        if now < self.next_look_ms.load(Ordering::Relaxed) {
+            return self.bell.read().unwrap_or_else(PoisonError::into_inner).clone();
+        }
+        self.next_look_ms.store(now + BELL_LOOK_MS, Ordering::Relaxed);
+        let mut bell = self.bell.write().unwrap_or_else(PoisonError::into_inner);
+        if !bell.as_ref().is_some_and(|bell| bell.is_in_place()) {
+            *bell = match platform::file_system(&self.path) {
+                FileSystem::Local => Bell::open(&beside(&self.path, "-bell"), &self.path).map(Arc::new),
+                // Its machines share no memory.
+                FileSystem::Network(_) => None,
+            };
+        }
+        bell.clone()
     }
 
     /// Wakes whoever waits for news of this ledger, in any process.
     pub(crate) fn strike(&self) {
         if let Some(bell) = self.bell() {
+            bell.strike();
+        }
+    }
+
+    /// Has those who wait look up. Where nobody has listened or written yet there is no bell, and none is made.
+    pub(crate) fn rouse(&self) {
+        if let Some(bell) = &*self.bell.read().unwrap_or_else(PoisonError::into_inner) {
             bell.strike();
         }
     }
@@ -398,10 +419,11 @@ impl Drop for Engine {
             return;
         }
         let _held = fork::hold();
-        // The last chance to bring back what lost its file since the last call. Whoever removed the folder with it meant
-        // to: nothing is made anew there.
-        if self.path.parent().is_some_and(Path::is_dir) {
-            let _ = self.reopen(&Deadline::after(Duration::from_secs(5)));
+        // The last chance to bring back what lost its file since the last call.
+        match platform::identity(&self.path) {
+            // Whoever moved or removed the database meant to: it is given what it lacks, and nothing is made anew.
+            Ok(None) => lock(&self.writing).writer.iter().for_each(|writer| writer.conn.checkpoint()),
+            Ok(Some(_)) | Err(_) => drop(self.reopen(&Deadline::after(Duration::from_secs(5)))),
         }
         lock(&self.readers).clear();
         lock(&self.writing).writer = None;

@@ -122,7 +122,7 @@ impl Ledger {
     /// Has every waiting call on this ledger, in every process, look whether it should go on.
     pub fn rouse(&self) {
         let _held = fork::hold();
-        self.engine().strike();
+        self.engine().rouse();
     }
 
     /// The same at a time of the test clock.

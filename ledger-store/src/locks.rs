@@ -19,11 +19,24 @@ mod linux {
     use std::ops::Range;
     use std::ptr;
     use std::sync::Once;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     type Fcntl = unsafe extern "C" fn(c_int, c_int, *mut c_void) -> c_int;
 
     /// The bytes of a `-shm` that SQLite locks. A database is locked at one GiB and above.
     const SHM_BYTES: Range<libc::off_t> = 120..129;
+    /// The one that SQLite asks for first, once for each `-shm` that it opens.
+    const FIRST: libc::off_t = 128;
+
+    /// Descriptors whose locks are their own, a bit for each: those that were opened since. What the host's other
+    /// databases held before stays as it was.
+    static OWN: [AtomicU64; 1024] = [const { AtomicU64::new(0) }; 1024];
+
+    /// The word and the bit of a descriptor.
+    fn place(descriptor: c_int) -> Option<(&'static AtomicU64, u64)> {
+        let descriptor = usize::try_from(descriptor).ok()?;
+        Some((OWN.get(descriptor / 64)?, 1 << (descriptor % 64)))
+    }
 
     pub(super) fn own() {
         static ONCE: Once = Once::new();
@@ -46,13 +59,23 @@ mod linux {
             libc::F_GETLK => Some(libc::F_OFD_GETLK),
             _ => None,
         };
-        if let Some(of_descriptor) = of_descriptor {
+        if let (Some(of_descriptor), Some((word, bit))) = (of_descriptor, place(descriptor)) {
             // SAFETY: both commands take a `struct flock`.
             let lock = unsafe { &mut *argument.cast::<libc::flock>() };
-            if lock.l_whence == libc::SEEK_SET as c_short && SHM_BYTES.contains(&lock.l_start) {
+            let is_shm = lock.l_whence == libc::SEEK_SET as c_short && SHM_BYTES.contains(&lock.l_start);
+            let is_first = is_shm && command == libc::F_GETLK && lock.l_start == FIRST;
+            if is_first || (is_shm && word.load(Ordering::SeqCst) & bit != 0) {
+                let asked = *lock;
                 lock.l_pid = 0;
                 // SAFETY: as the caller's own call.
-                return unsafe { libc::fcntl(descriptor, of_descriptor, ptr::from_mut(lock)) };
+                let done = unsafe { libc::fcntl(descriptor, of_descriptor, ptr::from_mut(lock)) };
+                if !is_first || done == 0 {
+                    word.fetch_or(bit, Ordering::SeqCst);
+                    return done;
+                }
+                // A kernel that has no such locks: this descriptor's are the process's.
+                word.fetch_and(!bit, Ordering::SeqCst);
+                *lock = asked;
             }
         }
         // SAFETY: the caller's own call.

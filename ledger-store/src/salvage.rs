@@ -4,7 +4,7 @@
 //! that we go on writing to. Every commit is checked before it is acknowledged, so this is what one call, or calls
 //! that were in flight together, left in a file without a name. Our old connection still reads it.
 
-use crate::find::{self, Scope};
+use crate::find::{self, Key, Scope};
 use crate::record::{self, stored_number};
 use crate::row::{self, Moving, Stored};
 use crate::sqlite::Failure;
@@ -40,6 +40,12 @@ struct Lost {
     at: Millis,
     kind: u8,
     data: Option<String>,
+}
+
+impl Lost {
+    fn said(&self) -> Said {
+        (self.at, self.kind, self.data.clone())
+    }
 }
 
 /// Reads what the old connection has after an event, before it is closed.
@@ -82,13 +88,15 @@ pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure>
     let mut tasks = BTreeMap::new();
     let mut next = wreck.tasks.keys().map(|number| number.0 + 1).max().unwrap_or(0).max(record::next_number(sql)?.0);
     for (number, old) in &wreck.tasks {
-        let returning = Returning::of(sql, old, wreck.after, &mut next)?;
+        let lost = wreck.events.iter().filter(|lost| lost.task == *number);
+        let returning = Returning::of(sql, old, lost, wreck.after, &mut next)?;
         tasks.insert(*number, returning);
     }
     let mut moved = BTreeMap::new();
     for lost in &wreck.events {
         if let Some(returning) = tasks.get_mut(&lost.task)
             && !returning.has(lost)
+            && !returning.is_settled()
         {
             moved.insert(lost.seq, returning.append(sql, lost)?);
         }
@@ -123,12 +131,20 @@ struct Returning<'a> {
     there: Option<(Moving, u64)>,
     /// The newest events that the ledger has of it, each as often as it has it.
     present: BTreeMap<Said, usize>,
+    /// Whether others have gone on with the task: the ledger has events of it that we never saw.
+    has_moved_on: bool,
     returned: usize,
 }
 
 impl<'a> Returning<'a> {
-    fn of(sql: &Connection, old: &'a Stored, after: u64, next: &mut u64) -> Result<Returning<'a>, Failure> {
-        let mut present = BTreeMap::new();
+    fn of(
+        sql: &Connection,
+        old: &'a Stored,
+        lost: impl Iterator<Item = &'a Lost>,
+        after: u64,
+        next: &mut u64,
+    ) -> Result<Returning<'a>, Failure> {
+        let mut present: BTreeMap<Said, usize> = BTreeMap::new();
         let (stored, there) = match find::by_id(sql, old.task.id, Scope(None))? {
             Some(stored) => {
                 for said in chain(sql, &stored, after)? {
@@ -148,19 +164,31 @@ impl<'a> Returning<'a> {
                 (Stored { task: old.task.before_history(number), last_event: Seq(0) }, None)
             }
         };
-        Ok(Returning { old, stored, there, present, returned: 0 })
+        let mut unseen = present.clone();
+        for lost in lost {
+            if let Some(count) = unseen.get_mut(&lost.said()) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        let has_moved_on = unseen.values().any(|count| *count > 0);
+        Ok(Returning { old, stored, there, present, has_moved_on, returned: 0 })
     }
 
     /// Whether the ledger has an event, which counts for one.
     fn has(&mut self, lost: &Lost) -> bool {
-        let said = (lost.at, lost.kind, lost.data.clone());
-        match self.present.get_mut(&said) {
+        match self.present.get_mut(&lost.said()) {
             Some(count) if *count > 0 => {
                 *count -= 1;
                 true
             }
             Some(_) | None => false,
         }
+    }
+
+    /// Whether others have ended the task for good meanwhile: what is final never changes, and theirs is what everybody
+    /// was told.
+    fn is_settled(&self) -> bool {
+        self.has_moved_on && self.stored.task.status.is_final()
     }
 
     fn append(&mut self, sql: &Connection, lost: &Lost) -> Result<Seq, Failure> {
@@ -178,9 +206,8 @@ impl<'a> Returning<'a> {
 
     /// Writes the row: as it was, if nobody has gone on with the task meanwhile.
     fn write(mut self, sql: &Connection) -> Result<(), Failure> {
-        let is_ours = self.present.values().all(|count| *count == 0);
         let is_older = self.there.as_ref().is_none_or(|(_, revision)| *revision < self.old.task.revision);
-        match (is_ours && is_older, self.returned) {
+        match (!self.has_moved_on && is_older, self.returned) {
             (true, _) => {
                 let number = self.stored.task.number;
                 self.stored.task = bgledger_core::Task { number, ..self.old.task.clone() };
@@ -190,7 +217,16 @@ impl<'a> Returning<'a> {
         }
         match self.there {
             Some((before, revision)) => row::update(sql, &before, &self.stored, revision)?,
-            None => row::insert(sql, &self.stored)?,
+            None => {
+                // Whoever asked again with the same key has a task of theirs under it by now.
+                let task = &mut self.stored.task;
+                if let Some(key) = &task.key
+                    && find::by_key(sql, &Key::Given(key), &task.owner)?.is_some()
+                {
+                    task.key = None;
+                }
+                row::insert(sql, &self.stored)?;
+            }
         }
         Ok(())
     }

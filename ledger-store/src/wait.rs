@@ -10,7 +10,7 @@ use crate::platform::{self, UNHEARD, UNSTRUCK};
 use crate::read;
 use crate::record;
 use crate::sqlite::Failure;
-use bgledger_core::{Error, Events, Span, TaskNumber, TaskView, Tasks, Wait, Watch};
+use bgledger_core::{Error, Events, Lookup, Span, TaskId, TaskView, Tasks, Wait, Watch};
 use rusqlite::Connection;
 use std::thread::sleep;
 use std::time::Duration;
@@ -41,12 +41,12 @@ pub(crate) fn wait(
     };
     // What a session's or a run's lookup names is settled once: the tasks that are waited for stay the same.
     let first = engine.read(patience, states)?;
-    let numbers: Vec<TaskNumber> = first.iter().map(|view| view.task.number).collect();
+    let ids: Vec<TaskId> = first.iter().map(|view| view.task.id).collect();
     let again = |sql: &Connection| -> Result<Vec<TaskView>, Failure> {
         let at = caller.world.moment();
-        let mut views = Vec::with_capacity(numbers.len());
-        for number in &numbers {
-            let stored = find::task(sql, &(*number).into(), caller.scope(), Purpose::Read)?;
+        let mut views = Vec::with_capacity(ids.len());
+        for id in &ids {
+            let stored = find::task(sql, &Lookup::Id(*id), caller.scope(), Purpose::Read)?;
             views.push(record::view(sql, stored.task, caller.world, &at)?);
         }
         Ok(views)
@@ -93,11 +93,11 @@ fn until<T>(
     if enough(&first) || ends.is_some_and(|ends| began >= ends) {
         return Ok((first, 0));
     }
-    let bell = engine.bell();
     let (mut latest, mut seen) = (first, None);
     loop {
         // Heard before the look, so that no stroke after it is slept over.
-        let heard = bell.map(platform::Bell::strokes);
+        let bell = engine.bell();
+        let heard = bell.as_ref().map(|bell| bell.strokes());
         let newest = engine.read(patience, read::last_seq)?;
         if seen != Some(newest) {
             seen = Some(newest);
@@ -108,7 +108,7 @@ fn until<T>(
             return Ok((latest, u64::try_from(now - began).unwrap_or(0)));
         }
         let left = ends.map_or(Duration::MAX, |ends| Duration::from_millis(u64::try_from(ends - now).unwrap_or(0)));
-        match (bell, heard) {
+        match (&bell, heard) {
             (Some(bell), Some(heard)) => bell.listen(heard, left.min(UNSTRUCK)),
             (_, _) => sleep(left.min(UNHEARD)),
         }

@@ -237,6 +237,20 @@ fn a_handle_that_is_closed_next_brings_back_what_it_acknowledged() {
     assert_eq!(labels_seen_by_sqlite(&path), ["acknowledged", "by another process"]);
 }
 
+/// A database that was moved away has what was acknowledged when its handle is closed, and nothing takes its place.
+#[test]
+fn a_ledger_that_was_moved_is_whole_when_its_handle_is_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let handle = ledger(&path);
+    record(&handle, "acknowledged");
+    let moved = folder.path().join("moved.db");
+    fs::rename(&path, &moved).expect("a move");
+    drop(handle);
+    assert!(!path.exists());
+    assert_eq!(labels_seen_by_sqlite(&moved), ["acknowledged"]);
+}
+
 /// A folder that somebody removed with its ledger is not made again by a handle that is closed later.
 #[test]
 fn a_removed_folder_stays_removed() {
@@ -274,6 +288,47 @@ fn two_processes_bring_back_the_same_once() {
     assert_eq!(one.ok(r#"{"show": {"lookup": 1}}"#)["task"]["summary"], "no room");
     let report = other.ok(r#"{"verify": {}}"#);
     assert!(report["ok"].as_bool().expect("a verdict"), "{report}");
+}
+
+/// Others wrote before we looked again: what they have ended stays as they ended it, and a key they took is theirs.
+#[test]
+fn what_others_did_meanwhile_is_not_undone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut first = pipe::Piped::on(&path);
+    for label in ["started", "cancelled", "untouched"] {
+        first.ok(&format!(r#"{{"create": {{"label": "{label}"}}}}"#));
+    }
+    first.end();
+    let mut ours = pipe::Piped::on(&path);
+    ours.ok(r#"{"start": {"lookup": 1, "executor": "self"}}"#);
+    ours.ok(r#"{"cancel": {"lookup": 2}}"#);
+    ours.ok(r#"{"finish": {"lookup": 3, "status": "failed", "summary": "ours"}}"#);
+    ours.ok(r#"{"create": {"label": "with a key", "key": "k1"}}"#);
+    lose_the_wal(folder.path());
+    let mut theirs = pipe::Piped::on(&path);
+    for number in [1, 2] {
+        theirs.ok(&format!(r#"{{"finish": {{"lookup": {number}, "status": "succeeded", "summary": "theirs"}}}}"#));
+    }
+    let again = theirs.ok(r#"{"create": {"label": "with a key", "key": "k1"}}"#);
+    assert_eq!(again["created"], true, "they know nothing of the lost one");
+    let tasks = ours.ok(r#"{"list": {}}"#)["tasks"].as_array().cloned().expect("tasks");
+    let seen: Vec<String> = tasks
+        .iter()
+        .rev()
+        .map(|task| format!("{} {} {}", task["label"], task["status"], task["summary"]).replace('"', ""))
+        .collect();
+    let expected = [
+        "started succeeded theirs",
+        "cancelled succeeded theirs",
+        "untouched failed ours",
+        "with a key queued null",
+        "with a key queued null",
+    ];
+    assert_eq!(seen, expected);
+    let report = ours.ok(r#"{"verify": {}}"#);
+    assert!(report["ok"].as_bool().expect("a verdict"), "{report}");
+    assert_eq!(ours.ok(r#"{"create": {"label": "with a key", "key": "k1"}}"#)["task"]["id"], again["task"]["id"]);
 }
 
 /// What happened keeps its place, so that nobody who followed the ledger is told it again.

@@ -110,3 +110,28 @@ fn a_wait_ends_when_its_caller_is_roused_and_does_not_go_on() {
         assert!(matches!(ended, Err(bgledger_core::Error::WaitTimedOut { .. })), "{ended:?}");
     });
 }
+
+/// Closing a ledger that nobody made makes nothing, and a bell that somebody removed is made anew.
+#[test]
+fn a_bell_is_made_by_those_who_need_it_and_again_when_it_is_gone() {
+    let scratch = Scratch::in_memory();
+    let path = scratch.ledger();
+    let bell = path.with_file_name("ledger.db-bell");
+    let handle = ledger(&scratch);
+    handle.rouse();
+    assert!(!bell.exists(), "only recording creates a ledger, and what lies beside it");
+    let task = queued(&handle);
+    fs::remove_file(&bell).expect("a bell");
+    std::thread::sleep(Duration::from_millis(1_100));
+    std::thread::scope(|scope| {
+        let wait = Wait { lookups: vec![task.into()], any: false, timeout: Some(Span::from_secs(60)) };
+        let mut other = Piped::on(&path);
+        other.ok(r#"{"create": {"label": "another process opens the bell"}}"#);
+        let waiter = scope.spawn(|| handle.call(wait));
+        std::thread::sleep(Duration::from_millis(100));
+        other.ok(r#"{"finish": {"lookup": 1, "status": "succeeded"}}"#);
+        let began = bgledger_store::platform::monotonic_ms();
+        waiter.join().expect("a waiter").expect("it ended");
+        assert!(bgledger_store::platform::monotonic_ms() - began < 3_000, "nobody heard the new bell");
+    });
+}

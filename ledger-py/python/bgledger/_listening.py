@@ -91,9 +91,11 @@ class Ear:
         with self._lock:
             if self._tasks or self._bells:
                 return
-            self._left_at, core = 0.0, self._core
+            self._left_at, core, thread = 0.0, self._core, self._thread
         if core is not None:
             core.rouse()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(1)
 
     def wait(self) -> None:
         """Returns when the thread hears what is recorded from then on."""

@@ -2,9 +2,11 @@
 //!
 //! It is two words of memory that all processes share through a small file. A stroke that nobody listens for is one
 //! addition; a listener sleeps in the kernel and costs nothing until it is woken. Outside Linux, and for whoever may not
-//! write the file, there is no bell, and waiting means looking again after [`UNHEARD`].
+//! write the file, there is no bell, and waiting means looking again after [`UNHEARD`]. Like SQLite's `-shm`, the file is
+//! shared memory: whoever truncates it under a running process ends that process.
 
-use std::path::Path;
+use super::{FileIdentity, identity};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often a waiting call looks for itself where it cannot hear the bell.
@@ -15,23 +17,32 @@ pub const UNSTRUCK: Duration = Duration::from_secs(5);
 /// See the module.
 #[derive(Debug)]
 pub struct Bell {
+    file: PathBuf,
+    identity: Option<FileIdentity>,
     #[cfg(target_os = "linux")]
     shared: linux::Shared,
 }
 
 impl Bell {
     /// Opens the bell in a file, which is made for the owner and with the mode of `model` if there is none. `None`: there
-    /// is no hearing it from here.
+    /// is no hearing it from here, or there is no `model`.
     pub fn open(file: &Path, model: &Path) -> Option<Bell> {
         #[cfg(target_os = "linux")]
         {
-            linux::Shared::open(file, model).ok().map(|shared| Bell { shared })
+            let shared = linux::Shared::open(file, model).ok()?;
+            let identity = identity(file).ok().flatten();
+            Some(Bell { file: file.to_owned(), identity, shared })
         }
         #[cfg(not(target_os = "linux"))]
         {
             let _ = (file, model);
             None
         }
+    }
+
+    /// Whether the file is still the one that others open.
+    pub fn is_in_place(&self) -> bool {
+        self.identity.is_some() && identity(&self.file).ok().flatten() == self.identity
     }
 
     /// How often it was struck, as far as its listeners care: the number changes with every stroke.
@@ -100,8 +111,13 @@ mod linux {
 
     impl Shared {
         pub(super) fn open(path: &Path, model: &Path) -> io::Result<Shared> {
-            if create_private_file(path)? {
-                copy_owner_and_mode(model, path)?;
+            std::fs::metadata(model)?;
+            if create_private_file(path)?
+                && let Err(error) = copy_owner_and_mode(model, path)
+            {
+                // Left with the wrong owner, nobody else could ever open it.
+                let _ = std::fs::remove_file(path);
+                return Err(error);
             }
             let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
             let mut file = OpenOptions::new().read(true).write(true).custom_flags(no_follow).open(path)?;

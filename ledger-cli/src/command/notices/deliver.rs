@@ -7,7 +7,9 @@ use crate::output::json_line;
 use crate::sink::{Delivered, Exec, Parcel, Secret, Sink, Webhook};
 use crate::supervise::Ears;
 use crate::{tell, value};
-use bgledger_core::{NoticeId, NoticeView, NoticesAck, NoticesClaim, NoticesNack, Seq, Span, Watch, bounds, escape};
+use bgledger_core::{
+    Error, ErrorClass, NoticeId, NoticeView, NoticesAck, NoticesClaim, NoticesNack, Seq, Span, Watch, bounds, escape,
+};
 use bgledger_store::Ledger;
 use bgledger_store::platform::{monotonic_ms, wall_ms};
 use serde::Serialize;
@@ -78,6 +80,17 @@ struct Line<'a> {
     reason: Option<&'a str>,
 }
 
+/// How long it waits when the ledger cannot be used for the moment.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a failure is the moment's, which one who follows the ledger waits out.
+fn passes(failure: &Failure) -> bool {
+    match failure {
+        Failure::Ledger(error) => matches!(error.code().class(), ErrorClass::Busy | ErrorClass::Unknown),
+        Failure::Usage { .. } | Failure::System { .. } | Failure::Output(_) => false,
+    }
+}
+
 /// How a round of deliveries ended.
 enum Round {
     /// Nothing is due any more; whether anything was refused.
@@ -95,7 +108,14 @@ impl Deliver {
         let ears = Ears::open().map_err(|error| Failure::System { what: "signals cannot be heard".into(), error })?;
         let mut after = ledger.call(Watch::default())?.next;
         loop {
-            match self.round(context, &ledger, sink.as_ref(), &ears)? {
+            let round = match self.round(context, &ledger, sink.as_ref(), &ears) {
+                Err(failure) if self.follow && passes(&failure) => {
+                    std::thread::sleep(PAUSE);
+                    Round::Idle { refused: false }
+                }
+                round => round?,
+            };
+            match round {
                 Round::Interrupted => return Ok(Exit::Done),
                 Round::Broken(reason) => {
                     tell(&format!("error: {}", escape(&reason)));
@@ -104,9 +124,11 @@ impl Deliver {
                 Round::Idle { refused } if !self.follow => return Ok(if refused { Exit::Failed } else { Exit::Done }),
                 Round::Idle { .. } => {}
             }
-            match news(&ledger, &ears, after)? {
-                Some(next) => after = next,
-                None => return Ok(Exit::Done),
+            match news(&ledger, &ears, after) {
+                Ok(Some(next)) => after = next,
+                Ok(None) => return Ok(Exit::Done),
+                Err(failure) if passes(&failure) => std::thread::sleep(PAUSE),
+                Err(failure) => return Err(failure),
             }
         }
     }
@@ -181,13 +203,18 @@ fn answer(
     reason: Option<&str>,
 ) -> Result<(), Failure> {
     let notices = vec![notice.notice.clone()];
-    match reason {
-        None => drop(ledger.call(NoticesAck { claim, notices })?),
+    let answered = match reason {
+        None => ledger.call(NoticesAck { claim, notices }).map(drop),
         Some(reason) => {
             let end = reason.floor_char_boundary(bounds::NOTE_BYTES);
             let reason = reason.get(..end).unwrap_or_default().to_owned();
-            drop(ledger.call(NoticesNack { claim, notices, reason })?);
+            ledger.call(NoticesNack { claim, notices, reason }).map(drop)
         }
+    };
+    match answered {
+        // Somebody dismissed it, or has it now, because this took longer than the lease: it is answered elsewhere.
+        Ok(()) | Err(Error::StaleClaim { .. } | Error::NoNotice { .. } | Error::NoticeSettled { .. }) => {}
+        Err(error) => return Err(error.into()),
     }
     let line = Line { notice: &notice.notice, key: &notice.key, delivered: reason.is_none(), reason };
     match (context.out.json, context.out.quiet) {
