@@ -407,6 +407,8 @@ static void handles_of_all_kinds(const char *path)
 
 int main(int argc, char **argv)
 {
+    /* Whoever started us may have left a process group without its leader: this one has its leader in us. */
+    CHECK(setpgid(0, 0) == 0);
     char path[4096];
     CHECK(argc == 2);
     snprintf(path, sizeof path, "%s/ledger.db", argv[1]);
