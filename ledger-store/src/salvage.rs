@@ -87,8 +87,10 @@ pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Wreck, Failure> {
 pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure> {
     let mut tasks = BTreeMap::new();
     let mut next = wreck.tasks.keys().map(|number| number.0 + 1).max().unwrap_or(0).max(record::next_number(sql)?.0);
+    let mut of_task: BTreeMap<TaskNumber, Vec<&Lost>> = BTreeMap::new();
+    wreck.events.iter().for_each(|lost| of_task.entry(lost.task).or_default().push(lost));
     for (number, old) in &wreck.tasks {
-        let lost = wreck.events.iter().filter(|lost| lost.task == *number);
+        let lost = of_task.get(number).map_or(&[][..], Vec::as_slice);
         let returning = Returning::of(sql, old, lost, wreck.after, &mut next)?;
         tasks.insert(*number, returning);
     }
@@ -140,7 +142,7 @@ impl<'a> Returning<'a> {
     fn of(
         sql: &Connection,
         old: &'a Stored,
-        lost: impl Iterator<Item = &'a Lost>,
+        lost: &[&Lost],
         after: u64,
         next: &mut u64,
     ) -> Result<Returning<'a>, Failure> {
