@@ -4,9 +4,10 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::value;
 use bgledger_core::{
-    Artifact, ClaimSpec, Create, ExecutorSpec, Failure as WorkFailure, Fill, Json, Lookup, Millis, NotifyPolicy, Span,
-    TaskId, Usage,
+    Artifact, ClaimSpec, Create, Error, ExecutorSpec, Failure as WorkFailure, Fill, FlowId, FlowList, FlowLookup,
+    FlowShow, Json, Lookup, Millis, NotifyPolicy, Span, TaskId, Usage, bounds,
 };
+use bgledger_store::Ledger;
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,6 +62,9 @@ pub(crate) struct WorkArgs {
     /// No parent, whatever $BGLEDGER_TASK says
     #[arg(long, conflicts_with = "parent", help_heading = ORIGIN)]
     no_parent: bool,
+    /// The flow that it belongs to: its number such as F3, id or owner [default: its parent's]
+    #[arg(long, value_name = "FLOW", value_parser = value::flow, help_heading = ORIGIN)]
+    flow: Option<FlowLookup>,
     /// The task that it runs again
     #[arg(long, value_name = "LOOKUP", value_parser = value::lookup, help_heading = ORIGIN)]
     retry_of: Option<Lookup>,
@@ -86,6 +90,7 @@ impl WorkArgs {
             agent: self.agent.clone(),
             requester_agent: self.requester_agent.clone(),
             parent: self.parent.clone(),
+            flow: self.flow.clone(),
             retry_of: self.retry_of.clone(),
             metadata: value::metadata(&self.metadata).map_err(refused)?,
             notify: self.notify.clone(),
@@ -95,7 +100,7 @@ impl WorkArgs {
     }
 
     /// The task of the `run` that we are part of, unless the command line says otherwise or names another ledger.
-    pub(crate) fn inherited_parent(&self, context: &Context, ledger: &bgledger_store::Ledger) -> Option<Lookup> {
+    pub(crate) fn inherited_parent(&self, context: &Context, ledger: &Ledger) -> Option<Lookup> {
         if self.parent.is_some() || self.no_parent {
             return None;
         }
@@ -111,7 +116,7 @@ impl WorkArgs {
 
 /// Records a task. A parent that is merely inherited and not to be found here is left out.
 pub(crate) fn record_under(
-    ledger: &bgledger_store::Ledger,
+    ledger: &Ledger,
     create: Create,
     inherited: Option<Lookup>,
 ) -> Result<bgledger_core::Created, Failure> {
@@ -189,14 +194,17 @@ pub(crate) struct FillArgs {
     /// The id of the task that starts it
     #[arg(long, value_name = "ID", value_parser = task_id)]
     parent: Option<TaskId>,
+    /// The flow that it belongs to: its number such as F3, id or owner
+    #[arg(long, value_name = "FLOW", value_parser = value::flow)]
+    flow: Option<FlowLookup>,
     /// The id of the task that it runs again
     #[arg(long, value_name = "ID", value_parser = task_id)]
     retry_of: Option<TaskId>,
 }
 
 impl FillArgs {
-    pub(crate) fn fill(self) -> Fill {
-        Fill {
+    pub(crate) fn fill(self, ledger: &Ledger) -> Result<Fill, Failure> {
+        Ok(Fill {
             kind: self.kind,
             source_id: self.source_id,
             run_id: self.run_id,
@@ -206,9 +214,33 @@ impl FillArgs {
             requester_agent: self.requester_agent,
             retry_of: self.retry_of,
             parent: self.parent,
+            flow: self.flow.map(|flow| flow_to_join(ledger, flow)).transpose()?,
             root: None,
+        })
+    }
+}
+
+/// The flow that a task is to join. Of an owner it is the one that goes on: a change does not guess among several.
+fn flow_to_join(ledger: &Ledger, lookup: FlowLookup) -> Result<FlowId, Failure> {
+    if let FlowLookup::Owner(owner) = &lookup {
+        let (mut flows, mut after) = (Vec::new(), None);
+        loop {
+            let limit = Some(bounds::LIST_MOST);
+            let page = ledger.call(FlowList { active: true, limit, after, ..FlowList::default() })?;
+            let theirs = page.flows.iter().filter(|view| view.flow.owner == *owner);
+            flows.extend(theirs.map(|view| view.flow.number));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if flows.len() > 1 {
+            let count = flows.len() as u64;
+            flows.truncate(bounds::CANDIDATES);
+            return Err(Error::AmbiguousFlow { lookup: lookup.to_string(), count, flows }.into());
         }
     }
+    Ok(ledger.call(FlowShow { flow: lookup })?.flow.flow.id)
 }
 
 fn task_id(text: &str) -> Result<TaskId, String> {
@@ -261,7 +293,7 @@ pub(crate) struct ExitArgs {
 impl EndArgs {
     pub(crate) fn result(&self) -> Result<Option<Json>, Failure> {
         match &self.result_file {
-            Some(path) => value::json_of_file(path).map(Some),
+            Some(path) => value::json_of_file(path, "result", bounds::RESULT_BYTES).map(Some),
             None => Ok(self.result.clone()),
         }
     }

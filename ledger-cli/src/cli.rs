@@ -39,7 +39,7 @@ Examples:
   bgledger list --status failed --json   for programs
 
 A task is named by its number (42 or #42), its id, its run id or its session key;
-id:, run: and session: say which of them is meant.
+id:, run: and session: say which of them is meant. A flow is named by its number (F3), its id or its owner.
 
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 refused, 5 busy, 6 the audit found errors,
 7 an awaited task did not succeed, 8 the ledger is unreadable, 124 timed out; `run` exits as its command.";

@@ -1,7 +1,7 @@
 //! What can go wrong here, and how it is told.
 
 use crate::exit::Exit;
-use bgledger_core::{Error, ErrorClass, ErrorCode, escape};
+use bgledger_core::{Candidate, Error, ErrorClass, ErrorCode, FlowNumber, escape};
 use serde::Serialize;
 use std::io;
 
@@ -90,16 +90,22 @@ fn as_json<T: Serialize>(error: &T) -> String {
 fn ledger_text(error: &Error) -> String {
     let mut text = for_people(&error.to_string(), error.code().hint());
     if let Error::Ambiguous { candidates, count, .. } = error {
-        for candidate in candidates {
-            let (number, status, label) = (candidate.number, candidate.status.as_str(), escape(&candidate.label));
-            text.push_str(&format!("\n  {number}  {status}  {label}"));
-        }
-        let hidden = count.saturating_sub(candidates.len() as u64);
-        if hidden > 0 {
-            text.push_str(&format!("\n  and {hidden} more"));
-        }
+        let line = |one: &Candidate| format!("{}  {}  {}", one.number, one.status.as_str(), escape(&one.label));
+        list(&mut text, candidates.iter().map(line), *count);
+    }
+    if let Error::AmbiguousFlow { flows, count, .. } = error {
+        list(&mut text, flows.iter().map(FlowNumber::to_string), *count);
     }
     text
+}
+
+/// Adds what may have been meant, and how much more there is.
+fn list(text: &mut String, candidates: impl ExactSizeIterator<Item = String>, count: u64) {
+    let hidden = count.saturating_sub(candidates.len() as u64);
+    candidates.for_each(|candidate| text.push_str(&format!("\n  {candidate}")));
+    if hidden > 0 {
+        text.push_str(&format!("\n  and {hidden} more"));
+    }
 }
 
 fn for_people(message: &str, hint: Option<&str>) -> String {

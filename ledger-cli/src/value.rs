@@ -1,7 +1,7 @@
 //! How values are written on the command line.
 
 use bgledger_core::config::Durability;
-use bgledger_core::{Artifact, Json, Lookup, Metadata, Millis, NotifyPolicy, Span, Status, bounds};
+use bgledger_core::{Artifact, FlowLookup, FlowStatus, Json, Lookup, Metadata, Millis, NotifyPolicy, Span, Status};
 use bgledger_store::platform::wall_ms;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::io::Read;
@@ -33,6 +33,11 @@ pub(crate) fn lookup(text: &str) -> Result<Lookup, String> {
     Lookup::parse(text).map_err(|error| error.to_string())
 }
 
+/// A flow's number, id or owner.
+pub(crate) fn flow(text: &str) -> Result<FlowLookup, String> {
+    FlowLookup::parse(text).map_err(|error| error.to_string())
+}
+
 /// One of the statuses, `canceled` too.
 pub(crate) fn status() -> impl TypedValueParser<Value = Status> {
     status_of(&Status::ALL)
@@ -53,6 +58,21 @@ fn status_of(statuses: &[Status]) -> impl TypedValueParser<Value = Status> + use
     });
     let words: Vec<PossibleValue> = words.collect();
     PossibleValuesParser::new(words).try_map(|word| Status::from_word(&word).ok_or(Status::EXPECTED))
+}
+
+/// One of the statuses of a flow, `canceled` too.
+pub(crate) fn flow_status() -> impl TypedValueParser<Value = FlowStatus> {
+    let words = FlowStatus::ALL.map(|status| match status {
+        FlowStatus::Cancelled => PossibleValue::new(status.as_str()).alias("canceled"),
+        FlowStatus::Queued
+        | FlowStatus::Running
+        | FlowStatus::Waiting
+        | FlowStatus::Blocked
+        | FlowStatus::Succeeded
+        | FlowStatus::Failed
+        | FlowStatus::Lost => PossibleValue::new(status.as_str()),
+    });
+    PossibleValuesParser::new(words).try_map(|word| FlowStatus::from_word(&word).ok_or(FlowStatus::EXPECTED))
 }
 
 /// One of the notify policies.
@@ -111,12 +131,12 @@ pub(crate) fn cost(text: &str) -> Result<(String, u64), String> {
     micros.parse().map(|micros| (currency, micros)).map_err(|_| expected())
 }
 
-/// Reads the JSON of a file, `-` for standard input.
-pub(crate) fn json_of_file(path: &PathBuf) -> Result<Json, crate::failure::Failure> {
+/// Reads the JSON of a file, `-` for standard input: what a field of at most so many bytes is to hold.
+pub(crate) fn json_of_file(path: &PathBuf, field: &str, bound: usize) -> Result<Json, crate::failure::Failure> {
     let what = || format!("{} cannot be read", path.display());
     let failed = |error| crate::failure::Failure::System { what: what(), error };
     // One byte over the bound is enough for the ledger to refuse it.
-    let most = bounds::RESULT_BYTES as u64 + 1;
+    let most = bound as u64 + 1;
     let mut text = String::new();
     match path.as_os_str() == "-" {
         true => std::io::stdin().lock().take(most).read_to_string(&mut text),
@@ -124,11 +144,11 @@ pub(crate) fn json_of_file(path: &PathBuf) -> Result<Json, crate::failure::Failu
     }
     .map_err(failed)?;
     if text.len() as u64 == most {
-        let (actual, limit) = (most, bounds::RESULT_BYTES as u64);
-        return Err(bgledger_core::Error::TooLarge { field: "result".into(), actual, limit }.into());
+        let (actual, limit) = (most, bound as u64);
+        return Err(bgledger_core::Error::TooLarge { field: field.into(), actual, limit }.into());
     }
     let not_json = |error: String| {
-        crate::failure::Failure::usage(format!("{}: {error}", path.display()), "a result is one JSON value")
+        crate::failure::Failure::usage(format!("{}: {error}", path.display()), format!("a {field} is one JSON value"))
     };
     json(&text).map_err(not_json)
 }

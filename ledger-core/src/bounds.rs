@@ -19,6 +19,12 @@ pub const NOTICES_LEASE: crate::Span = crate::Span::from_secs(60);
 pub const FINDINGS_DEFAULT: u32 = 1_000;
 /// Notices that one call claims or names.
 pub const NOTICES: usize = 1_000;
+/// What a flow is for.
+pub const GOAL_BYTES: usize = 16 * 1024;
+/// What a controller keeps of its flow, or what that waits for, as JSON text.
+pub const FLOW_STATE_BYTES: usize = 256 * 1024;
+/// The filter of a subscriber, as JSON text.
+pub const FILTER_BYTES: usize = 4_096;
 /// One Request, as JSON text.
 pub const REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// What a Request asks to be echoed, as JSON text.

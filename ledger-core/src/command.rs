@@ -1,7 +1,8 @@
 //! What may be asked of a task, with every fact resolved: the input of [`crate::decide`].
 
 use crate::event::{Fill, Progress, Report};
-use crate::{Evidence, Executor, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
+use crate::flow::FlowGate;
+use crate::{Error, Evidence, Executor, FlowId, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
 use alloc::string::String;
 use serde::Serialize;
 
@@ -34,10 +35,8 @@ pub enum Command {
         progress: Progress,
         /// The lease's new length.
         lease: Option<Span>,
-        /// The parent's line, if a parent is filled in.
-        family: Option<Family>,
-        /// Another task whose key is the run that is filled in.
-        run_taken_by: Option<TaskNumber>,
+        /// What is known of what it fills in.
+        late: Late,
     },
     /// Say that the work lives.
     Heartbeat {
@@ -97,6 +96,8 @@ pub struct Birth {
     pub requester_agent: Option<String>,
     /// The parent's line.
     pub family: Option<Family>,
+    /// The flow that it is created in; its parent's if absent.
+    pub flow: Option<FlowGate>,
     /// See [`crate::Task::retry_of`].
     pub retry_of: Option<TaskId>,
     /// See [`crate::Task::label`].
@@ -119,6 +120,17 @@ pub struct Birth {
     pub finish: Option<End>,
 }
 
+impl Birth {
+    /// The flow that it joins: the one given, else its parent's.
+    pub fn joins(&self) -> Result<Option<FlowId>, Error> {
+        match (self.flow, self.family.and_then(|family| family.flow)) {
+            (Some(given), _) => given.admit().map(|()| Some(given.id)),
+            (None, Some(parents)) => parents.inherit(),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
 /// The line of a parent, as recorded when the command is decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
@@ -132,6 +144,10 @@ pub struct Family {
     pub cancelled: Option<TaskNumber>,
     /// Whether the task is itself among those ancestors, or has children of its own.
     pub entangled: bool,
+    /// The parent's flow, which its children belong to.
+    pub flow: Option<FlowGate>,
+    /// The nearest flow of an ancestor whose cancel was requested: it gets nothing below its tasks.
+    pub barred: Option<FlowGate>,
 }
 
 /// A claim on a task by an executor.
@@ -145,10 +161,21 @@ pub struct Claim {
     pub started_at: Option<Millis>,
     /// What to fill in.
     pub fill: Fill,
+    /// What is known of what it fills in.
+    pub late: Late,
+}
+
+/// What is known of the records that a fill names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Late {
     /// The parent's line, if a parent is filled in.
     pub family: Option<Family>,
+    /// The flow, if one is filled in.
+    pub flow: Option<FlowGate>,
     /// Another task whose key is the run that is filled in.
     pub run_taken_by: Option<TaskNumber>,
+    /// Whether the task has children: such a one joins no flow late.
+    pub has_children: bool,
 }
 
 /// Which attempt a write speaks for. Empty: whichever is current.

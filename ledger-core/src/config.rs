@@ -1,7 +1,8 @@
 //! Policy that changes the ledger's behaviour. It is stored in the ledger, the same for every process and language.
 
+use crate::retention::Keep;
 use crate::text;
-use crate::{Error, NotifyPolicy, Span, bounds};
+use crate::{Error, Filter, NotifyPolicy, Span, bounds};
 use alloc::string::{String, ToString};
 
 /// What a key's value is.
@@ -15,12 +16,27 @@ pub enum Kind {
     Span,
     /// A command line for a shell.
     Command,
+    /// Which tasks a subscriber hears of.
+    Filter,
+    /// How long something is kept.
+    Keep,
+    /// How many.
+    Count,
+}
+
+/// What the `*` of a family of keys stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Member {
+    /// A lower-case word.
+    Word,
+    /// Anything that names something.
+    Name,
 }
 
 /// One key: its name, its kind, what it is unless set, what it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
-    /// The name. One that ends in `.*` stands for every lower-case word there.
+    /// The name. One that ends in `.*` stands for every lower-case word there; in some families, any name.
     pub name: &'static str,
     /// What its value is.
     pub kind: Kind,
@@ -39,11 +55,29 @@ pub const AUDIT_UNOBSERVED: &str = "audit.unobserved";
 /// How long a task may stay queued before the audit names it.
 pub const AUDIT_QUEUED: &str = "audit.queued";
 
+/// The notify policy of an owner's tasks, unless the task says otherwise. It goes before that of the runtime.
+pub const NOTIFY_OWNER: &str = "notify_owner.";
+/// The shortest time between two notices of progress of one task to one recipient.
+pub const PROGRESS_INTERVAL: &str = "progress_interval";
+/// How long ended tasks stay, counted from when this ledger recorded the end.
+pub const RETENTION: &str = "retention";
+/// The same for a runtime's.
+pub const RETENTION_FAMILY: &str = "retention.";
+/// The same for a kind's.
+pub const RETENTION_KIND: &str = "retention_kind.";
+/// The same for a status.
+pub const RETENTION_STATUS: &str = "retention_status.";
+/// How many ended tasks stay at most.
+pub const RETENTION_COUNT: &str = "retention_count";
+/// Of how many bytes the ledger is at most; older tasks go for it.
+pub const RETENTION_BYTES: &str = "retention_bytes";
+/// Which tasks a subscriber hears of, by the subscriber's name.
+pub const SUBSCRIBER: &str = "subscriber.";
 /// The command that is told of a cancel of a runtime's task which the ledger cannot reach itself.
 pub const CANCEL_HOOK: &str = "cancel_hook.";
 
 /// Every key there is.
-pub const KEYS: [Key; 5] = [
+pub const KEYS: [Key; 14] = [
     Key {
         name: AUDIT_QUEUED,
         kind: Kind::Span,
@@ -74,16 +108,77 @@ pub const KEYS: [Key; 5] = [
         default: None,
         help: "the notify policy of a runtime's tasks, as in notify.cron, unless the task says otherwise",
     },
+    Key {
+        name: "notify_owner.*",
+        kind: Kind::Notify,
+        default: None,
+        help: "the notify policy of an owner's tasks, as in notify_owner.alice; it goes before the runtime's",
+    },
+    Key {
+        name: PROGRESS_INTERVAL,
+        kind: Kind::Span,
+        default: Some("10s"),
+        help: "the shortest time between two notices of progress of one task to one recipient",
+    },
+    Key {
+        name: RETENTION,
+        kind: Kind::Keep,
+        default: Some("7d"),
+        help: "how long ended tasks stay, counted from when this ledger recorded the end; or forever",
+    },
+    Key {
+        name: "retention.*",
+        kind: Kind::Keep,
+        default: None,
+        help: "the same for a runtime's tasks, as in retention.cron",
+    },
+    Key {
+        name: RETENTION_BYTES,
+        kind: Kind::Count,
+        default: None,
+        help: "of how many bytes the ledger is at most: the oldest ended tasks go for it before their time",
+    },
+    Key {
+        name: RETENTION_COUNT,
+        kind: Kind::Count,
+        default: None,
+        help: "how many ended tasks stay at most: the oldest go before their time",
+    },
+    Key {
+        name: "retention_kind.*",
+        kind: Kind::Keep,
+        default: None,
+        help: "how long ended tasks of a kind stay; it goes before the runtime's",
+    },
+    Key {
+        name: "retention_status.*",
+        kind: Kind::Keep,
+        default: None,
+        help: "how long tasks that ended so stay, unless their kind or runtime says it; lost ones a day",
+    },
+    Key {
+        name: "subscriber.*",
+        kind: Kind::Filter,
+        default: None,
+        help: "a name that is told of tasks beside those who asked, and which: subscriber.ops {\"status\": [\"failed\"]}",
+    },
 ];
 
 /// The key of a name.
 pub fn key(name: &str) -> Result<Key, Error> {
     let fits = |key: &&Key| match key.name.strip_suffix('*') {
-        Some(prefix) => name.strip_prefix(prefix).is_some_and(|word| bounds::word("key", word).is_ok()),
+        Some(prefix) => name.strip_prefix(prefix).is_some_and(|member| match member_of(prefix) {
+            Member::Word => bounds::word("key", member).is_ok(),
+            Member::Name => bounds::name("key", member).is_ok(),
+        }),
         None => key.name == name,
     };
     let expected = || KEYS.iter().map(|key| key.name).collect();
     KEYS.iter().find(fits).copied().ok_or_else(|| Error::UnknownKey { key: text::short(name), expected: expected() })
+}
+
+fn member_of(prefix: &str) -> Member {
+    if [NOTIFY_OWNER, RETENTION_KIND].contains(&prefix) { Member::Name } else { Member::Word }
 }
 
 /// Checks a value for a key and gives it in its stored form.
@@ -96,6 +191,11 @@ pub fn value(name: &str, value: &str) -> Result<String, Error> {
         Kind::Notify => Err(invalid(NotifyPolicy::EXPECTED)),
         Kind::Command if value.trim().is_empty() => Err(invalid("a command line for sh")),
         Kind::Command => bounds::text(name, value, bounds::HOOK_BYTES).map(|()| value.into()),
+        Kind::Keep if Keep::parse(value).is_some() => Ok(value.into()),
+        Kind::Keep => Err(invalid(Keep::EXPECTED)),
+        Kind::Count if value.parse::<i64>().is_ok_and(|count| count >= 0) => Ok(value.into()),
+        Kind::Count => Err(invalid("a whole number that is not negative")),
+        Kind::Filter => Filter::parse(name, value).map(|filter| filter.to_string()),
         Kind::Span => Span::parse(value).map(|span| span.to_string()).ok_or_else(|| invalid(Span::EXPECTED)),
     }
 }

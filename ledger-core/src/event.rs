@@ -1,7 +1,8 @@
 //! The immutable facts of a task's history.
 
 use crate::{
-    Artifact, Evidence, Executor, Failure, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, Task, TaskId, Usage,
+    Artifact, Evidence, Executor, Failure, FlowId, Json, Lease, Millis, NotifyPolicy, Output, Span, Status, Task,
+    TaskId, Usage,
 };
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -291,6 +292,9 @@ pub struct Fill {
     /// See [`crate::Task::parent`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<TaskId>,
+    /// See [`crate::Task::flow`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flow: Option<FlowId>,
     /// Follows from the parent; never given by a caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub root: Option<TaskId>,

@@ -23,6 +23,7 @@ impl Task {
             requester_agent: birth.requester_agent.clone(),
             parent: birth.family.map(|family| family.parent),
             root: birth.family.map(|family| family.root),
+            flow: birth.joins().ok().flatten(),
             retry_of: birth.retry_of,
             label: birth.label.clone(),
             task: birth.task.clone(),
@@ -265,6 +266,7 @@ fn fill(task: &mut Task, fill: &Fill) {
     task.retry_of = fill.retry_of.or(task.retry_of);
     task.parent = fill.parent.or(task.parent);
     task.root = fill.root.or(task.root);
+    task.flow = fill.flow.or(task.flow);
 }
 
 /// What a history makes of a row's descriptive fields.

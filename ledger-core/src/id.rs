@@ -23,68 +23,92 @@ impl fmt::Display for TaskNumber {
 #[serde(transparent)]
 pub struct Seq(pub u64);
 
-/// A task's global name: a UUIDv7.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(Uuid);
+/// 1, 2, 3 … of the flows of one ledger, never reused; people type it as `F3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct FlowNumber(pub u64);
 
-impl TaskId {
-    /// A new id from the time of creation (milliseconds since 1970) and ten random bytes.
-    pub fn from_parts(at: crate::Millis, random: [u8; 10]) -> TaskId {
-        let at = u64::try_from(at.get()).unwrap_or(0);
-        TaskId(uuid::Builder::from_unix_timestamp_millis(at, &random).into_uuid())
-    }
-
-    /// The sixteen bytes that storage keeps.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-
-    /// The id of sixteen stored bytes.
-    pub fn from_bytes(bytes: [u8; 16]) -> TaskId {
-        TaskId(Uuid::from_bytes(bytes))
-    }
-
-    /// The id of its hyphenated text.
-    pub fn parse(text: &str) -> Option<TaskId> {
-        match text.len() {
-            36 => Uuid::try_parse(text).ok().map(TaskId),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for TaskId {
+impl fmt::Display for FlowNumber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.hyphenated())
+        write!(f, "F{}", self.0)
     }
 }
 
-impl Serialize for TaskId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut [0; 36]))
-    }
+/// A global name: a UUIDv7, told apart by what it names.
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// A new id from the time of creation (milliseconds since 1970) and ten random bytes.
+            pub fn from_parts(at: crate::Millis, random: [u8; 10]) -> $name {
+                let at = u64::try_from(at.get()).unwrap_or(0);
+                $name(uuid::Builder::from_unix_timestamp_millis(at, &random).into_uuid())
+            }
+
+            /// The sixteen bytes that storage keeps.
+            pub fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+
+            /// The id of sixteen stored bytes.
+            pub fn from_bytes(bytes: [u8; 16]) -> $name {
+                $name(Uuid::from_bytes(bytes))
+            }
+
+            /// The id of its hyphenated text.
+            pub fn parse(text: &str) -> Option<$name> {
+                match text.len() {
+                    36 => Uuid::try_parse(text).ok().map($name),
+                    _ => None,
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0.hyphenated())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.0.hyphenated().encode_lower(&mut [0; 36]))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                $name::parse(&text)
+                    .ok_or_else(|| serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &"a UUID"))
+            }
+        }
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> alloc::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "string", "format": "uuid"})
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
+            }
+        }
+    )*};
 }
 
-impl<'de> Deserialize<'de> for TaskId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        TaskId::parse(&text)
-            .ok_or_else(|| serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &"a UUID"))
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for TaskId {
-    fn schema_name() -> alloc::borrow::Cow<'static, str> {
-        "TaskId".into()
-    }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({"type": "string", "format": "uuid"})
-    }
-}
-
-impl From<TaskId> for String {
-    fn from(id: TaskId) -> String {
-        id.to_string()
-    }
+ids! {
+    /// A task's global name: a UUIDv7.
+    TaskId;
+    /// A flow's global name: a UUIDv7.
+    FlowId;
 }

@@ -34,6 +34,7 @@ mod decide;
 mod error;
 mod event;
 mod evolve;
+mod flow;
 mod id;
 mod json;
 mod liveness;
@@ -42,38 +43,46 @@ mod notice;
 mod record;
 mod request;
 mod response;
+pub mod retention;
 mod text;
 mod time;
 mod word;
 
 pub use clock::{ClockJump, Sighting};
-pub use command::{Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Moment, Settlement};
+pub use command::{
+    Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Late, Moment, Settlement,
+};
 pub use decide::{Answer, Decision, decide};
 pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};
 pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Progress, Renewal, Report, Started};
 pub use evolve::{Folded, evolve, fold, same_but_for_heartbeats, says_the_same};
-pub use id::{Seq, TaskId, TaskNumber};
+pub use flow::{
+    Blocked, Flow, FlowBirth, FlowCancel, FlowCommand, FlowGate, FlowMove, FlowStatus, RollUp, UnitProgress,
+    decide_flow,
+};
+pub use id::{FlowId, FlowNumber, Seq, TaskId, TaskNumber};
 pub use json::{Json, Metadata};
 pub use liveness::{
     CONTAINER_LEASE, Evidence, LEASE_GRACE, Liveness, Observation, Observed, RENEWALS, STOP_GRACE, judge,
 };
-pub use lookup::Lookup;
+pub use lookup::{FlowLookup, Lookup};
 pub use notice::{
-    Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, Owed, Recipient, decide_notice, message,
-    owed,
+    Filter, Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, Owed, Recipient, SILENCED,
+    Since, Subscriber, decide_notice, message, owed, pace,
 };
 pub use record::{Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage};
 pub use request::{
     Audit, Call, CancelRequest, ClaimSpec, CommandName, Config, Create, Doctor, EndSpec, Envelope, ExecutorSpec,
-    Finish, Heartbeat, History, List, Maintenance, Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop,
-    NoticesNack, NoticesRetry, Notify, ProgressRequest, Request, Settle, Show, Start, Stats, StatusFilter, Tree,
-    Verify, Wait, Watch,
+    Finish, FlowCancelRequest, FlowCreate, FlowFail, FlowFinish, FlowList, FlowResume, FlowShow, FlowWait, Heartbeat,
+    History, List, Maintenance, Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop, NoticesNack,
+    NoticesRetry, Notify, ProgressRequest, Prune, Request, Settle, Show, Start, Stats, StatusFilter, Tree, Verify,
+    Wait, Watch,
 };
 pub use response::{
     Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, CancelledTask, Change, Check, CheckState,
-    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, HistoryEvent, HookRun, MaintenanceReport, NoticeList,
-    NoticePage, NoticeView, Recorded, Response, Setting, Shown, StatsReport, TaskPage, TaskView, Tasks, TreeNode,
-    TreeReport, VerifyReport,
+    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, FlowCancelReply, FlowCreated, FlowPage, FlowRecorded,
+    FlowShown, FlowView, HistoryEvent, HookRun, MaintenanceReport, NoticeList, NoticePage, NoticeView, PruneReport,
+    Recorded, Response, Setting, Shown, StatsReport, TaskPage, TaskView, Tasks, TreeNode, TreeReport, VerifyReport,
 };
 pub use text::{Escaped, escape};
 pub use time::{Millis, Span};

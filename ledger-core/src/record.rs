@@ -1,6 +1,6 @@
 //! The whole record of a task. Separate facts stay separate: status, outcome, cancel, waiting, delivery.
 
-use crate::{Json, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
+use crate::{FlowId, Json, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use core::fmt;
@@ -39,7 +39,7 @@ pub struct Task {
     /// The top of its tree; `null` if it is the top itself.
     pub root: Option<TaskId>,
     /// The flow it belongs to.
-    pub flow: Option<TaskId>,
+    pub flow: Option<FlowId>,
     /// The task that it runs again.
     pub retry_of: Option<TaskId>,
     /// A short title.

@@ -44,6 +44,11 @@ impl Millis {
         Millis::clamped(self.0.saturating_add(span.0))
     }
 
+    /// This point and a span earlier.
+    pub const fn minus(self, span: Span) -> Millis {
+        Millis::clamped(self.0.saturating_sub(span.0))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub const fn since(self, earlier: Millis) -> Span {
         Span::clamped(self.0.saturating_sub(earlier.0))

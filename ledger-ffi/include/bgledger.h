@@ -49,7 +49,7 @@
 #define BGL_ABI_VERSION 0
 
 /**
- * In the flags that a recording call writes: the task was recorded now, not before.
+ * In the flags that a recording call writes: the task or flow was recorded now, not before.
  */
 #define BGL_FLAG_CREATED 1
 
@@ -59,7 +59,7 @@
 #define BGL_FLAG_CHANGED 2
 
 /**
- * In the flags: cancel of the task is requested. The executor should stop.
+ * In the flags: cancel of the task or flow is requested. Whoever works on it should stop.
  */
 #define BGL_FLAG_CANCEL_REQUESTED 4
 
@@ -166,6 +166,18 @@ enum bgl_error
    */
   BGL_ERROR_NO_NOTICE = 203,
   /**
+   * No such flow, or none this handle may see.
+   */
+  BGL_ERROR_NO_FLOW = 204,
+  /**
+   * The task was there and is pruned: a tombstone is left of it.
+   */
+  BGL_ERROR_PRUNED = 205,
+  /**
+   * No such recipient of notices, or none this handle may see.
+   */
+  BGL_ERROR_UNKNOWN_RECIPIENT = 206,
+  /**
    * Several tasks fit the lookup.
    */
   BGL_ERROR_AMBIGUOUS = 300,
@@ -202,7 +214,7 @@ enum bgl_error
    */
   BGL_ERROR_ALREADY_SET = 308,
   /**
-   * The parent would be its own descendant, or the tree would be too deep.
+   * The parent would be its own descendant, the tree would be too deep, or a task with children would join a flow.
    */
   BGL_ERROR_TREE_SHAPE = 309,
   /**
@@ -217,6 +229,30 @@ enum bgl_error
    * The notice's state does not call for this.
    */
   BGL_ERROR_NOTICE_SETTLED = 312,
+  /**
+   * Several flows fit the lookup.
+   */
+  BGL_ERROR_AMBIGUOUS_FLOW = 313,
+  /**
+   * Somebody else has moved the flow since.
+   */
+  BGL_ERROR_REVISION_CONFLICT = 314,
+  /**
+   * The flow has ended.
+   */
+  BGL_ERROR_FLOW_ENDED = 315,
+  /**
+   * Cancel of the flow was requested: it gets no new tasks and goes on no more.
+   */
+  BGL_ERROR_FLOW_CANCEL_REQUESTED = 316,
+  /**
+   * The flow follows a task: it is moved by that task alone.
+   */
+  BGL_ERROR_FLOW_MIRRORED = 317,
+  /**
+   * The key is taken by a flow that says something else.
+   */
+  BGL_ERROR_FLOW_EXISTS_WITH_DIFFERENT = 318,
   /**
    * Other writers held the ledger until the deadline.
    */
@@ -277,6 +313,48 @@ typedef enum bgl_error bgl_error;
 typedef uint16_t bgl_error;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
+
+/**
+ * Where a flow stands. The numbers are stored and stable for ever.
+ */
+enum bgl_flow_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint8_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Its controller may take it up.
+   */
+  BGL_FLOW_STATUS_QUEUED = 1,
+  /**
+   * Its controller is at work.
+   */
+  BGL_FLOW_STATUS_RUNNING = 2,
+  /**
+   * It waits for what its `wait` says.
+   */
+  BGL_FLOW_STATUS_WAITING = 3,
+  /**
+   * It cannot go on; `blocked` says what stands in its way.
+   */
+  BGL_FLOW_STATUS_BLOCKED = 4,
+  /**
+   * It did what it was for.
+   */
+  BGL_FLOW_STATUS_SUCCEEDED = 5,
+  /**
+   * It did not.
+   */
+  BGL_FLOW_STATUS_FAILED = 6,
+  /**
+   * It was cancelled, and its last active task has settled.
+   */
+  BGL_FLOW_STATUS_CANCELLED = 7,
+  /**
+   * Nobody knows: the mirrored task is lost, or it was imported so.
+   */
+  BGL_FLOW_STATUS_LOST = 8,
+};
 
 /**
  * Codes for mistakes in the calling program that the C library notices itself. Every other code is a
@@ -413,6 +491,21 @@ typedef struct bgl_event bgl_event;
  * BGL_MISUSE_BAD_HANDLE.
  */
 typedef struct bgl_events bgl_events;
+
+/**
+ * A flow as it was when a call answered, and what its tasks came to: a snapshot that never changes. Threads may read
+ * it at once.
+ *
+ * What the functions below return belongs to it and is valid until bgl_flow_free(). They answer NULL,
+ * BGL_ABSENT or 0 for what is absent, and for a handle that is NULL or not open.
+ */
+typedef struct bgl_flow bgl_flow;
+
+/**
+ * Flows one after the other: what bgl_flow_list() found. Threads may share it; each flow is handed out once. In a
+ * forked child it answers BGL_MISUSE_BAD_HANDLE.
+ */
+typedef struct bgl_flows bgl_flows;
 
 /**
  * A ledger that is open. Any number of threads may use one handle at once.
@@ -644,6 +737,10 @@ typedef struct bgl_create_options {
    */
   const char *parent;
   /**
+   * The flow that it belongs to: its number as text ("F3"), its id or its owner. NULL: its parent's.
+   */
+  const char *flow;
+  /**
    * The task that it runs again, by any lookup.
    */
   const char *retry_of;
@@ -726,7 +823,8 @@ typedef struct bgl_start_options {
    */
   int64_t started_at;
   /**
-   * What was not known when the task was created, as a JSON object: "run_id", "session", "agent", ...
+   * What was not known when the task was created, as a JSON object: "run_id", "session", "agent",
+   * "flow" (its id), ...
    */
   const char *fill_json;
 } bgl_start_options;
@@ -940,6 +1038,10 @@ typedef struct bgl_list_options {
    */
   const char *parent;
   /**
+   * Only the tasks of this flow: its number as text ("F3"), its id or its owner.
+   */
+  const char *flow;
+  /**
    * At most so many. 0: all.
    */
   int64_t limit;
@@ -965,6 +1067,11 @@ typedef struct bgl_wait_options {
    * 1: only look, and answer BGL_ERROR_WAIT_TIMED_OUT at once if they have not ended.
    */
   int64_t no_wait;
+  /**
+   * The recipient whose notices about those that ended are delivered by this answer: "session:KEY", "owner:NAME" or
+   * "subscriber:NAME". NULL: nobody's.
+   */
+  const char *ack;
 } bgl_wait_options;
 
 /**
@@ -994,7 +1101,7 @@ typedef struct bgl_notices_claim_options {
    */
   size_t size;
   /**
-   * For these recipients: texts such as "session:KEY" or "owner:NAME". NULL: everybody's.
+   * For these recipients: "session:KEY", "owner:NAME" or "subscriber:NAME". NULL: everybody's.
    */
   const char *const *recipients;
   /**
@@ -1027,6 +1134,171 @@ typedef struct bgl_notices_claim_options {
  * the thread that is left ends.
  */
 typedef void (*bgl_cancel_callback)(void *user_data, const struct bgl_task *task);
+
+/**
+ * What a new flow is. Begin with all zero and set `size`; `goal` and `controller` are needed, or `mirrors` alone.
+ */
+typedef struct bgl_flow_create_options {
+  /**
+   * sizeof(bgl_flow_create_options).
+   */
+  size_t size;
+  /**
+   * What it is for.
+   */
+  const char *goal;
+  /**
+   * Who moves it: a name by which its host finds it again.
+   */
+  const char *controller;
+  /**
+   * The task that it follows, by any lookup: everything else is read from that task.
+   */
+  const char *mirrors;
+  /**
+   * The caller's idempotency key: creating again with it finds the flow that is there.
+   */
+  const char *key;
+  /**
+   * The principal it belongs to. NULL: the handle's.
+   */
+  const char *owner;
+  /**
+   * 1: its controller is at work already. It is queued otherwise.
+   */
+  int64_t running;
+  /**
+   * The step that it is at.
+   */
+  const char *step;
+  /**
+   * What its controller keeps of it, as one JSON value.
+   */
+  const char *state_json;
+} bgl_flow_create_options;
+
+/**
+ * What a flow waits for. NULL keeps what is recorded, and "" clears it; so does null as JSON. NULL options: nothing
+ * but that it waits.
+ */
+typedef struct bgl_flow_wait_options {
+  /**
+   * sizeof(bgl_flow_wait_options).
+   */
+  size_t size;
+  /**
+   * The step that it is at.
+   */
+  const char *step;
+  /**
+   * What its controller keeps of it, as one JSON value.
+   */
+  const char *state_json;
+  /**
+   * What it waits for, as one JSON value.
+   */
+  const char *wait_json;
+  /**
+   * The task that stands in its way, by any lookup: it is blocked. NULL: none does.
+   */
+  const char *blocked_task;
+  /**
+   * What stands in its way, in words: it is blocked. NULL: nothing does.
+   */
+  const char *blocked_summary;
+} bgl_flow_wait_options;
+
+/**
+ * How a flow goes on. NULL keeps what is recorded, and "" clears it; so does null as JSON. NULL options: it is queued.
+ */
+typedef struct bgl_flow_resume_options {
+  /**
+   * sizeof(bgl_flow_resume_options).
+   */
+  size_t size;
+  /**
+   * 1: its controller is at work. It is queued otherwise.
+   */
+  int64_t running;
+  /**
+   * The step that it is at.
+   */
+  const char *step;
+  /**
+   * What its controller keeps of it, as one JSON value.
+   */
+  const char *state_json;
+} bgl_flow_resume_options;
+
+/**
+ * How a flow succeeded. NULL keeps what is recorded, and "" clears it; so does null as JSON.
+ */
+typedef struct bgl_flow_finish_options {
+  /**
+   * sizeof(bgl_flow_finish_options).
+   */
+  size_t size;
+  /**
+   * The step that it ended at.
+   */
+  const char *step;
+  /**
+   * What its controller keeps of it, as one JSON value.
+   */
+  const char *state_json;
+} bgl_flow_finish_options;
+
+/**
+ * How a flow failed. NULL keeps what is recorded, and "" clears it; so does null as JSON.
+ */
+typedef struct bgl_flow_fail_options {
+  /**
+   * sizeof(bgl_flow_fail_options).
+   */
+  size_t size;
+  /**
+   * The step that it ended at.
+   */
+  const char *step;
+  /**
+   * What its controller keeps of it, as one JSON value.
+   */
+  const char *state_json;
+  /**
+   * The task that stood in its way, by any lookup. NULL, and no summary: what is recorded stays.
+   */
+  const char *blocked_task;
+  /**
+   * What stood in its way, in words.
+   */
+  const char *blocked_summary;
+} bgl_flow_fail_options;
+
+/**
+ * Which flows: those that fit every member that is set. Begin with all zero and set `size`.
+ */
+typedef struct bgl_flow_list_options {
+  /**
+   * sizeof(bgl_flow_list_options).
+   */
+  size_t size;
+  /**
+   * 1: only those that have not ended.
+   */
+  int64_t active;
+  /**
+   * Only these statuses: the sum of 1 << BGL_FLOW_STATUS_... of each.
+   */
+  int64_t statuses;
+  /**
+   * Only this controller's.
+   */
+  const char *controller;
+  /**
+   * At most so many. 0: all.
+   */
+  int64_t limit;
+} bgl_flow_list_options;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1129,9 +1401,10 @@ const char *bgl_errjson(struct bgl_ledger *ledger);
  *
  * `*flags` tells BGL_FLAG_CREATED if it was recorded now; `*task` is the task. Both may be NULL.
  * Ownership: strings are copied; the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND,
- * _AMBIGUOUS (`parent`, `retry_of`), _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and
- * those of every recording call.
+ * Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND, _PRUNED,
+ * _AMBIGUOUS (`parent`, `retry_of`), _NO_FLOW, _AMBIGUOUS_FLOW, _FLOW_ENDED, _FLOW_CANCEL_REQUESTED (also that of the
+ * parent), _FLOW_MIRRORED, _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and those of every
+ * recording call.
  */
 int bgl_create(struct bgl_ledger *ledger,
                const struct bgl_create_options *options,
@@ -1145,9 +1418,9 @@ int bgl_create(struct bgl_ledger *ledger,
  * `lookup` is a task's number as text ("42"), its id, run id or session key. `options`, `flags` and `task` may be
  * NULL; bgl_task_attempt() tells the number to name in later calls.
  * Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
- * _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording
- * call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
+ * _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _NO_FLOW, _FLOW_ENDED, _FLOW_CANCEL_REQUESTED,
+ * _FLOW_MIRRORED, _NOT_DUE (a flow filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording call.
  */
 int bgl_start(struct bgl_ledger *ledger,
               const char *lookup,
@@ -1159,9 +1432,9 @@ int bgl_start(struct bgl_ledger *ledger,
  * Reports how far the work is. `*flags` tells whether cancel is requested and whether the deadline passed.
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
- * _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), and those of every recording
- * call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop
+ * working), _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _NO_FLOW,
+ * _FLOW_ENDED, _FLOW_CANCEL_REQUESTED, _FLOW_MIRRORED, _NOT_DUE (a flow filled in), and those of every recording call.
  */
 int bgl_progress(struct bgl_ledger *ledger,
                  const char *lookup,
@@ -1174,8 +1447,8 @@ int bgl_progress(struct bgl_ledger *ledger,
  * that is how most executors learn of it.
  *
  * `options` and `flags` may be NULL. Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
- * _ALREADY_ENDED, and those of every recording call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop
+ * working), _ALREADY_ENDED, and those of every recording call.
  */
 int bgl_heartbeat(struct bgl_ledger *ledger,
                   const char *lookup,
@@ -1186,8 +1459,8 @@ int bgl_heartbeat(struct bgl_ledger *ledger,
  * Ends a task, by its executor's word. The same end again changes nothing; another end is refused.
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED, _FUTURE_TIME,
- * _TIME_ORDER, and those of every recording call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED,
+ * _FUTURE_TIME, _TIME_ORDER, and those of every recording call.
  */
 int bgl_finish(struct bgl_ledger *ledger,
                const char *lookup,
@@ -1199,8 +1472,8 @@ int bgl_finish(struct bgl_ledger *ledger,
  * Ends a task by an operator's or host's word, recorded with its author.
  *
  * `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every recording
- * call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every
+ * recording call.
  */
 int bgl_settle(struct bgl_ledger *ledger,
                const char *lookup,
@@ -1214,7 +1487,7 @@ int bgl_settle(struct bgl_ledger *ledger,
  * `options`, `answer` and `task` may be NULL. Where an executor is dead and its process group is not, the group is
  * stopped first, which takes up to ten seconds.
  * Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every recording call.
  */
 int bgl_request_cancel(struct bgl_ledger *ledger,
                        const char *task_lookup,
@@ -1227,18 +1500,32 @@ int bgl_request_cancel(struct bgl_ledger *ledger,
  *
  * `lookup` is a task's number as text ("42"), its id, run id or session key.
  * Ownership: the caller ends `*out` with bgl_task_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (several tasks with that run id), and those of every call on a ledger.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS (several tasks with that run id), and those of every call on a
+ * ledger.
  */
 int bgl_get(struct bgl_ledger *ledger,
             const char *lookup,
             struct bgl_task **out);
 
 /**
+ * Reads one task and writes it to `*out`, as bgl_get() does, and says that by this answer `recipient` ("session:KEY",
+ * "owner:NAME" or "subscriber:NAME") has heard of it: the notices about it that are owed to that recipient are
+ * delivered, in the same transaction.
+ *
+ * Ownership: the caller ends `*out` with bgl_task_free(). Thread-safe.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _UNKNOWN_RECIPIENT, and those of every recording call.
+ */
+int bgl_task_read(struct bgl_ledger *ledger,
+                  const char *lookup,
+                  const char *recipient,
+                  struct bgl_task **out);
+
+/**
  * Lists tasks, newest first. `*out` hands them out with bgl_tasks_next(); it fetches them page by page, each page
  * as the ledger is then.
  *
  * `options` NULL means all tasks. Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (the parent), and those of every call on a ledger.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS (the parent), _NO_FLOW, and those of every call on a ledger.
  */
 int bgl_list(struct bgl_ledger *ledger,
              const struct bgl_list_options *options,
@@ -1268,8 +1555,9 @@ int bgl_tasks_free(struct bgl_tasks *tasks);
  * on using the handle; bgl_close() from one ends the wait soon.
  * Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe; the signal mask is left alone, and a signal
  * does not end the wait.
- * Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger;
- * BGL_MISUSE_BAD_HANDLE also if the handle was closed meanwhile.
+ * Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _PRUNED, _AMBIGUOUS, those of every call on a ledger and, where the
+ * options name a recipient, _UNKNOWN_RECIPIENT and those of every recording call; BGL_MISUSE_BAD_HANDLE also if the
+ * handle was closed meanwhile.
  */
 int bgl_wait(struct bgl_ledger *ledger,
              const char *const *lookups,
@@ -1281,7 +1569,7 @@ int bgl_wait(struct bgl_ledger *ledger,
  * Follows the ledger, or one task. `*out` hands events out with bgl_events_next(), oldest first.
  *
  * `options` NULL means all events that come from now on. Ownership: the caller ends `*out` with bgl_events_free().
- * Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger.
+ * Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every call on a ledger.
  */
 int bgl_watch(struct bgl_ledger *ledger,
               const struct bgl_watch_options *options,
@@ -1293,9 +1581,9 @@ int bgl_watch(struct bgl_ledger *ledger,
  *
  * Ownership: the caller ends each event with bgl_event_free(). Thread-safe; other threads that ask the same watch
  * wait for their turn.
- * Errors: BGL_ERROR_NOT_FOUND (the one task that it follows is no longer there), and those of every call on a ledger;
- * BGL_MISUSE_BAD_HANDLE also if the watch was freed or its ledger closed meanwhile. After an error it may be asked
- * again: no event is skipped.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED (the one task that it follows is no longer there), and those of every call on a
+ * ledger; BGL_MISUSE_BAD_HANDLE also if the watch was freed or its ledger closed meanwhile. After an error it may be
+ * asked again: no event is skipped.
  */
 int bgl_events_next(struct bgl_events *events,
                     int64_t timeout_ms,
@@ -1306,6 +1594,13 @@ int bgl_events_next(struct bgl_events *events,
  * bgl_watch_options.after. 0 if the handle is not open. Thread-safe.
  */
 uint64_t bgl_events_cursor(const struct bgl_events *events);
+
+/**
+ * Whether events after the place where the watch began went with tasks that were pruned before they were fetched: 1
+ * or 0. If so, what bgl_events_next() has handed out by now is not all that happened: look at the tasks themselves.
+ * Thread-safe.
+ */
+int bgl_events_truncated(const struct bgl_events *events);
 
 /**
  * Ends a watch. Events that it handed out live on. NULL is answered with BGL_MISUSE_NULL_POINTER, a handle that was
@@ -1428,6 +1723,11 @@ const char *bgl_task_parent(const struct bgl_task *task);
  * The id of the task at the top of its tree; NULL if it is the top itself. Thread-safe.
  */
 const char *bgl_task_root(const struct bgl_task *task);
+
+/**
+ * The id of the flow that it belongs to. Thread-safe.
+ */
+const char *bgl_task_flow(const struct bgl_task *task);
 
 /**
  * The id of the task that it runs again. Thread-safe.
@@ -1653,7 +1953,7 @@ const char *bgl_event_json(const struct bgl_event *event);
  * for the key before acting has each effect once. What is neither acknowledged nor refused returns when the lease
  * runs out.
  * Ownership: the caller ends `*out` with bgl_notices_free(). Thread-safe.
- * Errors: those of every recording call.
+ * Errors: BGL_ERROR_UNKNOWN_RECIPIENT, and those of every recording call.
  */
 int bgl_notices_claim(struct bgl_ledger *ledger,
                       const struct bgl_notices_claim_options *options,
@@ -1716,12 +2016,14 @@ int bgl_notices_free(struct bgl_notices *notices);
 int bgl_notice_free(struct bgl_notice *notice);
 
 /**
- * Writes the notice's task, as it was when the notice was claimed, to `*out`.
+ * Writes the notice's task, as it was when the notice was claimed, to `*out`; NULL if it was pruned by then. What the
+ * notice tells outlives its task: bgl_notice_message() and bgl_notice_number() go on to say what it was about.
  *
  * Ownership: the caller ends `*out` with bgl_task_free(); it outlives the notice. Thread-safe.
  * Errors: BGL_MISUSE_NULL_POINTER, BGL_MISUSE_BAD_HANDLE; BGL_ERROR_INTERNAL if no more handles can be had.
  */
-int bgl_notice_task(const struct bgl_notice *notice, struct bgl_task **out);
+int bgl_notice_task(const struct bgl_notice *notice,
+                    struct bgl_task **out);
 
 /**
  * Its name within this ledger, such as "34/session:chat". Thread-safe.
@@ -1739,7 +2041,7 @@ const char *bgl_notice_key(const struct bgl_notice *notice);
 const char *bgl_notice_type(const struct bgl_notice *notice);
 
 /**
- * Who gets it: "session:KEY" or "owner:NAME". Thread-safe.
+ * Who gets it: "session:KEY", "owner:NAME" or "subscriber:NAME". Thread-safe.
  */
 const char *bgl_notice_recipient(const struct bgl_notice *notice);
 
@@ -1803,8 +2105,8 @@ int64_t bgl_notice_due_at(const struct bgl_notice *notice);
  * `*out`, which stays valid after the callback.
  * Ownership: the caller ends `*out` with bgl_subscription_free(); bgl_close() stops the callback, too. What
  * `user_data` points to must live until either has returned, or until this call has failed. Thread-safe.
- * Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no thread
- * can be had.
+ * Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no
+ * thread can be had.
  */
 int bgl_on_cancel(struct bgl_ledger *ledger,
                   const char *lookup,
@@ -1820,6 +2122,289 @@ int bgl_on_cancel(struct bgl_ledger *ledger,
  * Thread-safe.
  */
 int bgl_subscription_free(struct bgl_subscription *subscription);
+
+/**
+ * Records a flow, or finds that it is recorded: creating again with the same key is no error and answers with the
+ * flow that is there, and so does mirroring a task that is mirrored already.
+ *
+ * `*flags` tells BGL_FLAG_CREATED if it was recorded now; `*flow` is the flow. Both may be NULL.
+ * Ownership: strings are copied; the caller ends `*flow` with bgl_flow_free(). Thread-safe.
+ * Errors: BGL_ERROR_FLOW_EXISTS_WITH_DIFFERENT (the key is taken by a flow that says something else), _NOT_FOUND,
+ * _PRUNED, _AMBIGUOUS (`mirrors`), and those of every recording call.
+ */
+int bgl_flow_create(struct bgl_ledger *ledger,
+                    const struct bgl_flow_create_options *options,
+                    uint32_t *flags,
+                    struct bgl_flow **flow);
+
+/**
+ * Has a flow wait; it is blocked where the options say what stands in its way.
+ *
+ * `lookup` is a flow's number as text ("F3"), its id, or an owner of whose flows exactly one goes on. `revision` is
+ * that of the flow as the caller saw it: whoever has not seen the newest is refused and looks again. `options`,
+ * `flags` and `flow` may be NULL. Ownership: strings are copied; the caller ends `*flow` with bgl_flow_free().
+ * Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, _AMBIGUOUS_FLOW, _REVISION_CONFLICT (somebody else has moved it since), _FLOW_ENDED,
+ * _FLOW_CANCEL_REQUESTED, _FLOW_MIRRORED, _NOT_FOUND, _PRUNED, _AMBIGUOUS (`blocked_task`), and those of every
+ * recording call.
+ */
+int bgl_flow_wait(struct bgl_ledger *ledger,
+                  const char *lookup,
+                  int64_t revision,
+                  const struct bgl_flow_wait_options *options,
+                  uint32_t *flags,
+                  struct bgl_flow **flow);
+
+/**
+ * Has a flow go on: what it waited for and what stood in its way are cleared.
+ *
+ * As bgl_flow_wait() in all else. Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, _AMBIGUOUS_FLOW, _REVISION_CONFLICT, _FLOW_ENDED, _FLOW_CANCEL_REQUESTED,
+ * _FLOW_MIRRORED, and those of every recording call.
+ */
+int bgl_flow_resume(struct bgl_ledger *ledger,
+                    const char *lookup,
+                    int64_t revision,
+                    const struct bgl_flow_resume_options *options,
+                    uint32_t *flags,
+                    struct bgl_flow **flow);
+
+/**
+ * Ends a flow that did what it was for. The same end again changes nothing, whatever the revision; another end is
+ * refused.
+ *
+ * As bgl_flow_wait() in all else. Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, _AMBIGUOUS_FLOW, _REVISION_CONFLICT, _FLOW_ENDED, _FLOW_MIRRORED, and those of every
+ * recording call.
+ */
+int bgl_flow_finish(struct bgl_ledger *ledger,
+                    const char *lookup,
+                    int64_t revision,
+                    const struct bgl_flow_finish_options *options,
+                    uint32_t *flags,
+                    struct bgl_flow **flow);
+
+/**
+ * Ends a flow that did not do what it was for. The same end again changes nothing, whatever the revision; another end
+ * is refused.
+ *
+ * As bgl_flow_wait() in all else. Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, _AMBIGUOUS_FLOW, _REVISION_CONFLICT, _FLOW_ENDED, _FLOW_MIRRORED, _NOT_FOUND, _PRUNED,
+ * _AMBIGUOUS (`blocked_task`), and those of every recording call.
+ */
+int bgl_flow_fail(struct bgl_ledger *ledger,
+                  const char *lookup,
+                  int64_t revision,
+                  const struct bgl_flow_fail_options *options,
+                  uint32_t *flags,
+                  struct bgl_flow **flow);
+
+/**
+ * Asks to cancel a flow, its tasks and all that descends from them. `*answer` is one of bgl_cancel_answer:
+ * BGL_CANCEL_ANSWER_REQUESTED while one of its tasks is active; it is cancelled when the last of them has settled.
+ *
+ * `lookup` is as in bgl_flow_wait(). `options`, `answer` and `flow` may be NULL. It may take as long as
+ * bgl_request_cancel() of its tasks.
+ * Ownership: the caller ends `*flow` with bgl_flow_free(). Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, _AMBIGUOUS_FLOW, _NOT_FOUND, _PRUNED (the task that it mirrors is gone), and those of
+ * every recording call.
+ */
+int bgl_flow_cancel(struct bgl_ledger *ledger,
+                    const char *lookup,
+                    const struct bgl_cancel_options *options,
+                    int32_t *answer,
+                    struct bgl_flow **flow);
+
+/**
+ * Reads one flow, with what its tasks come to, and writes it to `*out`.
+ *
+ * `lookup` is a flow's number as text ("F3"), its id, or an owner, whose newest flow that goes on is meant, else the
+ * newest. Ownership: the caller ends `*out` with bgl_flow_free(). Thread-safe.
+ * Errors: BGL_ERROR_NO_FLOW, and those of every call on a ledger.
+ */
+int bgl_flow_get(struct bgl_ledger *ledger,
+                 const char *lookup,
+                 struct bgl_flow **out);
+
+/**
+ * Lists flows, newest first. `*out` hands them out with bgl_flows_next(); it fetches them page by page, each page as
+ * the ledger is then. The tasks of a flow are listed by bgl_list_options.flow.
+ *
+ * `options` NULL means all flows. Ownership: the caller ends `*out` with bgl_flows_free(). Thread-safe.
+ * Errors: those of every call on a ledger.
+ */
+int bgl_flow_list(struct bgl_ledger *ledger,
+                  const struct bgl_flow_list_options *options,
+                  struct bgl_flows **out);
+
+/**
+ * Writes the next flow to `*out`, or NULL when there are no more.
+ *
+ * Ownership: the caller ends each flow with bgl_flow_free(). Thread-safe.
+ * Errors: those of every call on a ledger; BGL_MISUSE_BAD_HANDLE also if its ledger was closed and more had to be
+ * fetched. After an error it may be asked again: no flow is skipped.
+ */
+int bgl_flows_next(struct bgl_flows *flows,
+                   struct bgl_flow **out);
+
+/**
+ * Ends a list of flows. Flows that it handed out live on. NULL is answered with BGL_MISUSE_NULL_POINTER, a handle
+ * that was freed before with BGL_MISUSE_BAD_HANDLE. Thread-safe.
+ */
+int bgl_flows_free(struct bgl_flows *flows);
+
+/**
+ * Ends a flow's handle and frees what its functions returned. NULL is answered with BGL_MISUSE_NULL_POINTER, a
+ * handle that was freed before with BGL_MISUSE_BAD_HANDLE; neither does any harm. Thread-safe.
+ */
+int bgl_flow_free(struct bgl_flow *flow);
+
+/**
+ * Its number: 1, 2, 3 ... of the flows of its ledger; people type it as F3. 0 if the handle is not open. Thread-safe.
+ */
+uint64_t bgl_flow_number(const struct bgl_flow *flow);
+
+/**
+ * Where it stands, one of enum bgl_flow_status. 0 if the handle is not open. Thread-safe.
+ */
+int bgl_flow_status(const struct bgl_flow *flow);
+
+/**
+ * Whether cancel of it was requested: 1 or 0. Thread-safe.
+ */
+int bgl_flow_cancel_requested(const struct bgl_flow *flow);
+
+/**
+ * Whether it has ended: 1 or 0. Thread-safe.
+ */
+int bgl_flow_has_ended(const struct bgl_flow *flow);
+
+/**
+ * Its global id, a UUID. Thread-safe.
+ */
+const char *bgl_flow_id(const struct bgl_flow *flow);
+
+/**
+ * The word of its status, such as "waiting". Thread-safe.
+ */
+const char *bgl_flow_status_word(const struct bgl_flow *flow);
+
+/**
+ * The principal it belongs to. Thread-safe.
+ */
+const char *bgl_flow_owner(const struct bgl_flow *flow);
+
+/**
+ * The caller's idempotency key. Thread-safe.
+ */
+const char *bgl_flow_key(const struct bgl_flow *flow);
+
+/**
+ * The id of the task that it follows; NULL if it is moved by a controller. Thread-safe.
+ */
+const char *bgl_flow_mirrors(const struct bgl_flow *flow);
+
+/**
+ * Who moves it. Thread-safe.
+ */
+const char *bgl_flow_controller(const struct bgl_flow *flow);
+
+/**
+ * What it is for. Thread-safe.
+ */
+const char *bgl_flow_goal(const struct bgl_flow *flow);
+
+/**
+ * The step that it is at. Thread-safe.
+ */
+const char *bgl_flow_step(const struct bgl_flow *flow);
+
+/**
+ * What its controller keeps of it as JSON, as it was given. Thread-safe.
+ */
+const char *bgl_flow_state_json(const struct bgl_flow *flow);
+
+/**
+ * What it waits for as JSON, as it was given. Thread-safe.
+ */
+const char *bgl_flow_wait_json(const struct bgl_flow *flow);
+
+/**
+ * The id of the task that stands in its way. Thread-safe.
+ */
+const char *bgl_flow_blocked_task(const struct bgl_flow *flow);
+
+/**
+ * What stands in its way, in words. Thread-safe.
+ */
+const char *bgl_flow_blocked_summary(const struct bgl_flow *flow);
+
+/**
+ * Who asked to cancel it. Thread-safe.
+ */
+const char *bgl_flow_cancel_by(const struct bgl_flow *flow);
+
+/**
+ * Why somebody asked to cancel it. Thread-safe.
+ */
+const char *bgl_flow_cancel_why(const struct bgl_flow *flow);
+
+/**
+ * How far its tasks are, summed by unit: a JSON list of "unit", "current" and "total"; "[]" if none says so.
+ * Thread-safe.
+ */
+const char *bgl_flow_tasks_progress_json(const struct bgl_flow *flow);
+
+/**
+ * What its tasks cost, as a JSON object. Thread-safe.
+ */
+const char *bgl_flow_tasks_usage_json(const struct bgl_flow *flow);
+
+/**
+ * The whole flow as JSON: what `bgledger flow show --json` has under "flow". Thread-safe.
+ */
+const char *bgl_flow_json(const struct bgl_flow *flow);
+
+/**
+ * Counts its writes: a move names the one that it saw. Thread-safe.
+ */
+int64_t bgl_flow_revision(const struct bgl_flow *flow);
+
+/**
+ * When it was recorded, in milliseconds since 1970 UTC; as are all times. Thread-safe.
+ */
+int64_t bgl_flow_created_at(const struct bgl_flow *flow);
+
+/**
+ * The last write. Thread-safe.
+ */
+int64_t bgl_flow_updated_at(const struct bgl_flow *flow);
+
+/**
+ * When it ended. Thread-safe.
+ */
+int64_t bgl_flow_ended_at(const struct bgl_flow *flow);
+
+/**
+ * When cancel of it was requested. Thread-safe.
+ */
+int64_t bgl_flow_cancel_requested_at(const struct bgl_flow *flow);
+
+/**
+ * How many tasks it has. Thread-safe.
+ */
+int64_t bgl_flow_tasks_total(const struct bgl_flow *flow);
+
+/**
+ * How many of its tasks are queued or running. Thread-safe.
+ */
+int64_t bgl_flow_tasks_active(const struct bgl_flow *flow);
+
+/**
+ * How many of its tasks have this status, one of bgl_status. BGL_ABSENT for a number that is none. Thread-safe.
+ */
+int64_t bgl_flow_tasks_with_status(const struct bgl_flow *flow,
+                                   int status);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -50,6 +50,23 @@ template <typename T, int (*End)(T *)> struct ender {
 
 template <typename T, int (*End)(T *)> using owned = std::unique_ptr<T, ender<T, End>>;
 
+/// What a list hands out, one after the other.
+template <typename T, typename List, int (*Next)(List *, typename T::handle **), int (*End)(List *)> class sequence {
+public:
+    using handle = List;
+    explicit sequence(List *handle) noexcept : handle_(handle) {}
+
+    std::optional<T> next()
+    {
+        typename T::handle *found = nullptr;
+        check(Next(handle_.get(), &found));
+        return found ? std::optional<T>(T(found)) : std::nullopt;
+    }
+
+protected:
+    owned<List, End> handle_;
+};
+
 inline std::optional<std::string> text(const char *found)
 {
     return found ? std::optional<std::string>(found) : std::nullopt;
@@ -81,6 +98,7 @@ template <typename T> T options() noexcept
 /// A task as it was when a call answered.
 class task {
 public:
+    using handle = bgl_task;
     explicit task(bgl_task *handle) noexcept : handle_(handle) {}
 
     bgl_task *get() const noexcept { return handle_.get(); }
@@ -93,6 +111,8 @@ public:
     std::int64_t attempt() const noexcept { return bgl_task_attempt(get()); }
     bool cancel_requested() const noexcept { return bgl_task_cancel_requested(get()) == 1; }
     bool has_ended() const noexcept { return bgl_task_has_ended(get()) == 1; }
+    /// The id of its flow.
+    std::optional<std::string> flow() const { return detail::text(bgl_task_flow(get())); }
     std::optional<std::string> outcome() const { return detail::text(bgl_task_outcome(get())); }
     std::optional<std::string> reason() const { return detail::text(bgl_task_reason(get())); }
     std::optional<std::string> summary() const { return detail::text(bgl_task_summary(get())); }
@@ -109,6 +129,7 @@ private:
 /// Something that happened to a task.
 class event {
 public:
+    using handle = bgl_event;
     explicit event(bgl_event *handle) noexcept : handle_(handle) {}
 
     bgl_event *get() const noexcept { return handle_.get(); }
@@ -122,24 +143,12 @@ private:
 };
 
 /// Tasks one after the other.
-class tasks {
-public:
-    explicit tasks(bgl_tasks *handle) noexcept : handle_(handle) {}
-
-    std::optional<task> next()
-    {
-        bgl_task *found = nullptr;
-        detail::check(bgl_tasks_next(handle_.get(), &found));
-        return found ? std::optional<task>(task(found)) : std::nullopt;
-    }
-
-private:
-    detail::owned<bgl_tasks, bgl_tasks_free> handle_;
-};
+using tasks = detail::sequence<task, bgl_tasks, bgl_tasks_next, bgl_tasks_free>;
 
 /// Events as they come.
 class events {
 public:
+    using handle = bgl_events;
     explicit events(bgl_events *handle) noexcept : handle_(handle) {}
 
     /// The next one, or nothing if none comes in so many milliseconds; -1 waits without end.
@@ -151,6 +160,8 @@ public:
     }
 
     std::uint64_t cursor() const noexcept { return bgl_events_cursor(handle_.get()); }
+    /// Whether some of what happened since it began is gone with tasks that were pruned.
+    bool truncated() const noexcept { return bgl_events_truncated(handle_.get()) == 1; }
 
 private:
     detail::owned<bgl_events, bgl_events_free> handle_;
@@ -159,6 +170,7 @@ private:
 /// A message that the ledger owes somebody about a task.
 class notice {
 public:
+    using handle = bgl_notice;
     explicit notice(bgl_notice *handle) noexcept : handle_(handle) {}
 
     bgl_notice *get() const noexcept { return handle_.get(); }
@@ -172,12 +184,12 @@ public:
     std::int64_t attempts() const noexcept { return bgl_notice_attempts(get()); }
     std::string json() const { return detail::text(bgl_notice_json(get())).value_or(""); }
 
-    /// The task as it was when the notice was claimed.
-    bgledger::task task() const
+    /// The task as it was when the notice was claimed; nothing if it was pruned by then.
+    std::optional<bgledger::task> task() const
     {
         bgl_task *found = nullptr;
         detail::check(bgl_notice_task(get(), &found));
-        return bgledger::task(found);
+        return found ? std::optional<bgledger::task>(bgledger::task(found)) : std::nullopt;
     }
 
 private:
@@ -185,23 +197,50 @@ private:
 };
 
 /// Notices that were claimed together.
-class notices {
+class notices : public detail::sequence<notice, bgl_notices, bgl_notices_next, bgl_notices_free> {
 public:
-    explicit notices(bgl_notices *handle) noexcept : handle_(handle) {}
+    using sequence::sequence;
 
     /// What to answer them with; nothing if none was due.
     std::optional<std::string> token() const { return detail::text(bgl_notices_token(handle_.get())); }
+};
 
-    std::optional<notice> next()
-    {
-        bgl_notice *found = nullptr;
-        detail::check(bgl_notices_next(handle_.get(), &found));
-        return found ? std::optional<notice>(notice(found)) : std::nullopt;
-    }
+/// A flow as it was when a call answered, and what its tasks came to.
+class flow {
+public:
+    using handle = bgl_flow;
+    explicit flow(bgl_flow *handle) noexcept : handle_(handle) {}
+
+    bgl_flow *get() const noexcept { return handle_.get(); }
+    std::uint64_t number() const noexcept { return bgl_flow_number(get()); }
+    std::string id() const { return detail::text(bgl_flow_id(get())).value_or(""); }
+    /// One of bgl_flow_status.
+    int status() const noexcept { return bgl_flow_status(get()); }
+    std::string status_word() const { return detail::text(bgl_flow_status_word(get())).value_or(""); }
+    std::string goal() const { return detail::text(bgl_flow_goal(get())).value_or(""); }
+    std::optional<std::string> controller() const { return detail::text(bgl_flow_controller(get())); }
+    std::optional<std::string> step() const { return detail::text(bgl_flow_step(get())); }
+    std::optional<std::string> state_json() const { return detail::text(bgl_flow_state_json(get())); }
+    std::optional<std::string> wait_json() const { return detail::text(bgl_flow_wait_json(get())); }
+    std::optional<std::string> blocked_task() const { return detail::text(bgl_flow_blocked_task(get())); }
+    std::optional<std::string> blocked_summary() const { return detail::text(bgl_flow_blocked_summary(get())); }
+    bool cancel_requested() const noexcept { return bgl_flow_cancel_requested(get()) == 1; }
+    bool has_ended() const noexcept { return bgl_flow_has_ended(get()) == 1; }
+    /// What a move names.
+    std::int64_t revision() const noexcept { return bgl_flow_revision(get()); }
+    std::int64_t tasks_total() const noexcept { return bgl_flow_tasks_total(get()); }
+    std::int64_t tasks_active() const noexcept { return bgl_flow_tasks_active(get()); }
+    /// How many of its tasks have this status, one of bgl_status.
+    std::int64_t tasks_with_status(int status) const noexcept { return bgl_flow_tasks_with_status(get(), status); }
+    /// The whole flow.
+    std::string json() const { return detail::text(bgl_flow_json(get())).value_or(""); }
 
 private:
-    detail::owned<bgl_notices, bgl_notices_free> handle_;
+    detail::owned<bgl_flow, bgl_flow_free> handle_;
 };
+
+/// Flows one after the other.
+using flows = detail::sequence<flow, bgl_flows, bgl_flows_next, bgl_flows_free>;
 
 /// A cancel callback; ends with the object, or when another one is assigned to it: both wait for a call that is under
 /// way. End it before its ledger is destroyed, and not from within itself.
@@ -271,18 +310,11 @@ public:
         return create(given);
     }
 
-    task create(const bgl_create_options &given)
-    {
-        bgl_task *made = nullptr;
-        detail::check(bgl_create(get(), &given, nullptr, &made), get());
-        return task(made);
-    }
+    task create(const bgl_create_options &given) { return made<task>(bgl_create, &given, nullptr); }
 
     task start(const std::string &lookup, const bgl_start_options *given = nullptr)
     {
-        bgl_task *started = nullptr;
-        detail::check(bgl_start(get(), lookup.c_str(), given, nullptr, &started), get());
-        return task(started);
+        return made<task>(bgl_start, lookup.c_str(), given, nullptr);
     }
 
     /// The flags: BGL_FLAG_CANCEL_REQUESTED and the others.
@@ -303,16 +335,12 @@ public:
 
     task finish(const std::string &lookup, const bgl_finish_options &given)
     {
-        bgl_task *ended = nullptr;
-        detail::check(bgl_finish(get(), lookup.c_str(), &given, nullptr, &ended), get());
-        return task(ended);
+        return made<task>(bgl_finish, lookup.c_str(), &given, nullptr);
     }
 
     task settle(const std::string &lookup, const bgl_settle_options &given)
     {
-        bgl_task *ended = nullptr;
-        detail::check(bgl_settle(get(), lookup.c_str(), &given, nullptr, &ended), get());
-        return task(ended);
+        return made<task>(bgl_settle, lookup.c_str(), &given, nullptr);
     }
 
     /// One of bgl_cancel_answer.
@@ -323,42 +351,26 @@ public:
         return answer;
     }
 
-    task show(const std::string &lookup)
+    task show(const std::string &lookup) { return made<task>(bgl_get, lookup.c_str()); }
+
+    /// The same; by this answer the recipient has heard of it, and its notices about it are delivered.
+    task read(const std::string &lookup, const std::string &recipient)
     {
-        bgl_task *found = nullptr;
-        detail::check(bgl_get(get(), lookup.c_str(), &found), get());
-        return task(found);
+        return made<task>(bgl_task_read, lookup.c_str(), recipient.c_str());
     }
 
-    tasks list(const bgl_list_options *given = nullptr)
-    {
-        bgl_tasks *found = nullptr;
-        detail::check(bgl_list(get(), given, &found), get());
-        return tasks(found);
-    }
+    tasks list(const bgl_list_options *given = nullptr) { return made<tasks>(bgl_list, given); }
 
     tasks wait(const std::vector<std::string> &lookups, const bgl_wait_options *given = nullptr)
     {
         auto names = detail::pointers(lookups);
-        bgl_tasks *ended = nullptr;
-        detail::check(bgl_wait(get(), names.data(), names.size(), given, &ended), get());
-        return tasks(ended);
+        return made<tasks>(bgl_wait, names.data(), names.size(), given);
     }
 
-    events watch(const bgl_watch_options *given = nullptr)
-    {
-        bgl_events *come = nullptr;
-        detail::check(bgl_watch(get(), given, &come), get());
-        return events(come);
-    }
+    events watch(const bgl_watch_options *given = nullptr) { return made<events>(bgl_watch, given); }
 
     /// What is due now, under a lease.
-    notices claim(const bgl_notices_claim_options *given = nullptr)
-    {
-        bgl_notices *claimed = nullptr;
-        detail::check(bgl_notices_claim(get(), given, &claimed), get());
-        return notices(claimed);
-    }
+    notices claim(const bgl_notices_claim_options *given = nullptr) { return made<notices>(bgl_notices_claim, given); }
 
     /// How many were not acknowledged before.
     std::uint64_t ack(const std::string &token, const std::vector<std::string> &ids)
@@ -378,6 +390,41 @@ public:
         return changed;
     }
 
+    flow create_flow(const bgl_flow_create_options &given) { return made<flow>(bgl_flow_create, &given, nullptr); }
+
+    flow show_flow(const std::string &lookup) { return made<flow>(bgl_flow_get, lookup.c_str()); }
+
+    flows list_flows(const bgl_flow_list_options *given = nullptr) { return made<flows>(bgl_flow_list, given); }
+
+    /// Has it wait. `seen` is the flow as the caller saw it: refused if somebody has moved it since, as all moves are.
+    flow wait_flow(const flow &seen, const bgl_flow_wait_options *given = nullptr)
+    {
+        return made<flow>(bgl_flow_wait, seen.id().c_str(), seen.revision(), given, nullptr);
+    }
+
+    flow resume_flow(const flow &seen, const bgl_flow_resume_options *given = nullptr)
+    {
+        return made<flow>(bgl_flow_resume, seen.id().c_str(), seen.revision(), given, nullptr);
+    }
+
+    flow finish_flow(const flow &seen, const bgl_flow_finish_options *given = nullptr)
+    {
+        return made<flow>(bgl_flow_finish, seen.id().c_str(), seen.revision(), given, nullptr);
+    }
+
+    flow fail_flow(const flow &seen, const bgl_flow_fail_options *given = nullptr)
+    {
+        return made<flow>(bgl_flow_fail, seen.id().c_str(), seen.revision(), given, nullptr);
+    }
+
+    /// One of bgl_cancel_answer.
+    int cancel_flow(const std::string &lookup, const bgl_cancel_options *given = nullptr)
+    {
+        std::int32_t answer = 0;
+        detail::check(bgl_flow_cancel(get(), lookup.c_str(), given, &answer, nullptr), get());
+        return answer;
+    }
+
     /// The callback runs on a thread of the library.
     subscription on_cancel(const std::string &lookup, std::function<void(const bgl_task *)> callback)
     {
@@ -385,6 +432,14 @@ public:
     }
 
 private:
+    // A call whose last output is a handle.
+    template <typename T, typename Call, typename... Given> T made(Call *call, Given... given)
+    {
+        typename T::handle *found = nullptr;
+        detail::check(call(get(), given..., &found), get());
+        return T(found);
+    }
+
     detail::owned<bgl_ledger, bgl_close> handle_;
 };
 

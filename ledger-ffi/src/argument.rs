@@ -2,7 +2,7 @@
 
 use crate::boundary::Fault;
 use crate::code::Misuse;
-use bgledger_core::{Error, ExecutorSpec, Json, Lookup, Millis, Span, Status};
+use bgledger_core::{Error, ExecutorSpec, FlowLookup, Json, Lookup, Millis, Span, Status};
 use serde::de::DeserializeOwned;
 use std::ffi::{CStr, c_char};
 
@@ -165,6 +165,51 @@ pub(crate) unsafe fn optional_lookup(name: &str, given: *const c_char) -> Result
     unsafe { text(name, given) }?.map(|text| Ok(Lookup::parse(text)?)).transpose()
 }
 
+/// The name of a flow that is needed.
+///
+/// # Safety
+///
+/// See [`text`].
+pub(crate) unsafe fn flow_lookup(given: *const c_char) -> Result<FlowLookup, Fault> {
+    // SAFETY: the caller vouches for it.
+    Ok(FlowLookup::parse(unsafe { required("lookup", given) }?)?)
+}
+
+/// The name of a flow that may be NULL.
+///
+/// # Safety
+///
+/// See [`text`].
+pub(crate) unsafe fn optional_flow(given: *const c_char) -> Result<Option<FlowLookup>, Fault> {
+    // SAFETY: the caller vouches for it.
+    unsafe { text("flow", given) }?.map(|text| Ok(FlowLookup::parse(text)?)).transpose()
+}
+
+/// A text that keeps what is recorded if it is NULL, and clears it if it is empty.
+///
+/// # Safety
+///
+/// See [`text`].
+pub(crate) unsafe fn clearable(name: &str, given: *const c_char) -> Result<Option<Option<String>>, Fault> {
+    // SAFETY: the caller vouches for it.
+    Ok(unsafe { owned(name, given) }?.map(|text| Some(text).filter(|text| !text.is_empty())))
+}
+
+/// A JSON text that keeps what is recorded if it is NULL, and clears it if it is empty or JSON's null.
+///
+/// # Safety
+///
+/// See [`text`].
+pub(crate) unsafe fn clearable_json(name: &str, given: *const c_char) -> Result<Option<Option<Json>>, Fault> {
+    // SAFETY: the caller vouches for it.
+    match unsafe { text(name, given) }?.map(str::trim) {
+        None => Ok(None),
+        Some("" | "null") => Ok(Some(None)),
+        // SAFETY: as above.
+        Some(_) => unsafe { raw_json(name, given) }.map(Some),
+    }
+}
+
 /// A JSON text that may be NULL, read as a part of a request.
 ///
 /// # Safety
@@ -237,6 +282,24 @@ pub(crate) fn flag(name: &str, given: i64) -> Result<bool, Fault> {
 pub(crate) fn status(given: i64) -> Result<Status, Fault> {
     let known = u8::try_from(given).ok().and_then(Status::from_code);
     known.ok_or_else(|| Error::invalid("status", given.to_string(), "one of bgl_status").into())
+}
+
+/// Some statuses, as the sum of one bit for each: the one that its number says.
+pub(crate) fn statuses<T: Copy>(given: i64, all: &[T], number: impl Fn(T) -> u8) -> Result<Vec<T>, Fault> {
+    let bit = |status: T| 1_i64 << number(status);
+    let known: i64 = all.iter().copied().map(bit).sum();
+    match given & !known {
+        0 => Ok(all.iter().copied().filter(|status| given & bit(*status) != 0).collect()),
+        _ => Err(Error::invalid("statuses", given.to_string(), "the sum of 1 << its number for each status").into()),
+    }
+}
+
+/// How many a list hands out at most; 0 means all.
+pub(crate) fn at_most(limit: i64) -> Result<u64, Fault> {
+    match limit {
+        0 => Ok(u64::MAX),
+        limit => fit("limit", limit, "a number that is not negative"),
+    }
 }
 
 /// Who does the work: "self", "external", or a process by its pid.

@@ -34,7 +34,7 @@ impl Waiting<'_> {
         match lookup {
             Lookup::Number(number) => Ok(number),
             Lookup::Id(_) | Lookup::Run(_) | Lookup::Session(_) | Lookup::Text(_) => {
-                Ok(self.call(Show { lookup })?.task.task.number)
+                Ok(self.call(Show::from(lookup))?.task.task.number)
             }
         }
     }

@@ -6,6 +6,8 @@
 use crate::boundary::Fault;
 use crate::code::Misuse;
 use crate::event::EventBox;
+use crate::flow::FlowBox;
+use crate::flows::FlowsBox;
 use crate::ledger::LedgerBox;
 use crate::notice::{NoticeBox, NoticesBox};
 use crate::read::TasksBox;
@@ -38,6 +40,8 @@ pub(crate) enum Object {
     Event(Arc<EventBox>),
     Notices(Arc<NoticesBox>),
     Notice(Arc<NoticeBox>),
+    Flow(Arc<FlowBox>),
+    Flows(Arc<FlowsBox>),
     Subscription(Arc<SubscriptionBox>),
 }
 
@@ -71,6 +75,8 @@ kinds! {
     Event(EventBox) "bgl_event";
     Notices(NoticesBox) "bgl_notices";
     Notice(NoticeBox) "bgl_notice";
+    Flow(FlowBox) "bgl_flow";
+    Flows(FlowsBox) "bgl_flows";
     Subscription(SubscriptionBox) "bgl_subscription";
 }
 

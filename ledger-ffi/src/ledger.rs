@@ -261,7 +261,7 @@ pub unsafe extern "C" fn bgl_close(ledger: *mut Ledger) -> c_int {
     exported!(end ledger, {
         let open: Arc<LedgerBox> = handle::close(ledger)?;
         open.store.rouse();
-        open.watcher.stop();
+        open.watcher.stop(&open.store);
     })
 }
 

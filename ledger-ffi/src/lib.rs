@@ -13,8 +13,12 @@ mod blocking;
 mod boundary;
 pub mod code;
 pub mod event;
+pub mod flow;
+pub mod flow_option;
+pub mod flows;
 mod handle;
 pub mod ledger;
+mod list;
 pub mod notice;
 pub mod option;
 #[cfg(debug_assertions)]

@@ -4,7 +4,7 @@ use crate::argument::{self, needed, options, owned, put, required, span};
 use crate::boundary::{Fault, c_text, exported};
 use crate::handle;
 use crate::ledger::{self, Ledger};
-use crate::read::{lock, own};
+use crate::list::{lock, own};
 use crate::task::{Task, TaskBox};
 use bgledger_core::{Call, NoticeId, NoticeList, NoticeView, NoticesAck, NoticesClaim, NoticesNack, bounds};
 use bgledger_store::{Ledger as Store, platform};
@@ -32,7 +32,7 @@ pub struct Notice {
 pub struct NoticesClaimOptions {
     /// sizeof(bgl_notices_claim_options).
     pub size: usize,
-    /// For these recipients: texts such as "session:KEY" or "owner:NAME". NULL: everybody's.
+    /// For these recipients: "session:KEY", "owner:NAME" or "subscriber:NAME". NULL: everybody's.
     pub recipients: *const *const c_char,
     /// How many recipients there are.
     pub recipient_count: i64,
@@ -85,7 +85,7 @@ const TEXTS: usize = Text::Json as usize + 1;
 /// for the key before acting has each effect once. What is neither acknowledged nor refused returns when the lease
 /// runs out.
 /// Ownership: the caller ends `*out` with bgl_notices_free(). Thread-safe.
-/// Errors: those of every recording call.
+/// Errors: BGL_ERROR_UNKNOWN_RECIPIENT, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_notices_claim(
     ledger: *mut Ledger,
@@ -249,7 +249,8 @@ pub unsafe extern "C" fn bgl_notice_free(notice: *mut Notice) -> c_int {
     })
 }
 
-/// Writes the notice's task, as it was when the notice was claimed, to `*out`.
+/// Writes the notice's task, as it was when the notice was claimed, to `*out`; NULL if it was pruned by then. What the
+/// notice tells outlives its task: bgl_notice_message() and bgl_notice_number() go on to say what it was about.
 ///
 /// Ownership: the caller ends `*out` with bgl_task_free(); it outlives the notice. Thread-safe.
 /// Errors: BGL_MISUSE_NULL_POINTER, BGL_MISUSE_BAD_HANDLE; BGL_ERROR_INTERNAL if no more handles can be had.
@@ -258,8 +259,12 @@ pub unsafe extern "C" fn bgl_notice_task(notice: *const Notice, out: *mut *mut T
     exported!(notice, {
         let found: Arc<NoticeBox> = handle::get(notice)?;
         needed("out", out)?;
+        let task = match &found.view.task {
+            Some(view) => handle::open(TaskBox::new(view.clone()))?,
+            None => std::ptr::null_mut(),
+        };
         // SAFETY: C's promise.
-        unsafe { put(out, handle::open(TaskBox::new(found.view.task.clone()))?) };
+        unsafe { put(out, task) };
     })
 }
 
@@ -281,7 +286,7 @@ pub unsafe extern "C" fn bgl_notice_type(notice: *const Notice) -> *const c_char
     text(notice, Text::Type, |view| Some(view.kind.clone()))
 }
 
-/// Who gets it: "session:KEY" or "owner:NAME". Thread-safe.
+/// Who gets it: "session:KEY", "owner:NAME" or "subscriber:NAME". Thread-safe.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_notice_recipient(notice: *const Notice) -> *const c_char {
     text(notice, Text::Recipient, |view| Some(view.state.recipient.clone()))

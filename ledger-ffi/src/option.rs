@@ -36,6 +36,8 @@ pub struct CreateOptions {
     pub requester_agent: *const c_char,
     /// The task that starts it, by any lookup.
     pub parent: *const c_char,
+    /// The flow that it belongs to: its number as text ("F3"), its id or its owner. NULL: its parent's.
+    pub flow: *const c_char,
     /// The task that it runs again, by any lookup.
     pub retry_of: *const c_char,
     /// A flat JSON object of strings, numbers, booleans and nulls.
@@ -80,7 +82,8 @@ pub struct StartOptions {
     pub lease_ms: i64,
     /// When it started.
     pub started_at: i64,
-    /// What was not known when the task was created, as a JSON object: "run_id", "session", "agent", ...
+    /// What was not known when the task was created, as a JSON object: "run_id", "session", "agent",
+    /// "flow" (its id), ...
     pub fill_json: *const c_char,
 }
 

@@ -1,19 +1,14 @@
 //! Reading: one task, and lists of them.
 
-use crate::argument::{self, flag, json, needed, optional_lookup, options, owned, put, time};
+use crate::argument::{self, flag, json, needed, optional_flow, optional_lookup, options, owned, put, required, time};
 use crate::boundary::{Fault, exported};
-use crate::code::Misuse;
 use crate::handle;
-use crate::ledger::{self, Ledger, LedgerBox};
+use crate::ledger::{self, Ledger};
+use crate::list::Listed;
 use crate::task::{Task, TaskBox};
-use bgledger_core::{Error, List, Show, Status, StatusFilter, TaskView};
-use bgledger_store::{Ledger as Store, platform};
-use std::collections::VecDeque;
+use bgledger_core::{List, Show, Status, StatusFilter};
 use std::ffi::{c_char, c_int};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// Tasks that a list fetches at once.
-const PAGE: u32 = 500;
+use std::sync::Arc;
 
 /// Tasks one after the other: what bgl_list() or bgl_wait() found. Threads may share it; each task is handed out once.
 /// In a forked child it answers BGL_MISUSE_BAD_HANDLE.
@@ -53,6 +48,8 @@ pub struct ListOptions {
     pub search: *const c_char,
     /// Only the children of this task.
     pub parent: *const c_char,
+    /// Only the tasks of this flow: its number as text ("F3"), its id or its owner.
+    pub flow: *const c_char,
     /// At most so many. 0: all.
     pub limit: i64,
 }
@@ -61,23 +58,12 @@ options! {
     ListOptions = "bgl_list_options";
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Refuses what a forked child inherited: another thread of the parent may have been inside it.
-pub(crate) fn own(pid: u32) -> Result<(), Fault> {
-    match pid == platform::own_pid() {
-        true => Ok(()),
-        false => Err(Fault::Misuse(Misuse::BadHandle, "it belongs to the process that was forked".into())),
-    }
-}
-
 /// Reads one task and writes it to `*out`.
 ///
 /// `lookup` is a task's number as text ("42"), its id, run id or session key.
 /// Ownership: the caller ends `*out` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (several tasks with that run id), and those of every call on a ledger.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS (several tasks with that run id), and those of every call on a
+/// ledger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_get(ledger: *mut Ledger, lookup: *const c_char, out: *mut *mut Task) -> c_int {
     exported!(ledger, {
@@ -85,8 +71,34 @@ pub unsafe extern "C" fn bgl_get(ledger: *mut Ledger, lookup: *const c_char, out
         needed("out", out)?;
         // SAFETY: C's promise.
         unsafe {
-            let shown = open.store.call(Show { lookup: argument::lookup(lookup)? })?;
+            let shown = open.store.call(Show::from(argument::lookup(lookup)?))?;
             put(out, handle::open(TaskBox::new(shown.task))?);
+        }
+    })
+}
+
+/// Reads one task and writes it to `*out`, as bgl_get() does, and says that by this answer `recipient` ("session:KEY",
+/// "owner:NAME" or "subscriber:NAME") has heard of it: the notices about it that are owed to that recipient are
+/// delivered, in the same transaction.
+///
+/// Ownership: the caller ends `*out` with bgl_task_free(). Thread-safe.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _UNKNOWN_RECIPIENT, and those of every recording call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_read(
+    ledger: *mut Ledger,
+    lookup: *const c_char,
+    recipient: *const c_char,
+    out: *mut *mut Task,
+) -> c_int {
+    exported!(ledger, {
+        let open = ledger::of(ledger)?;
+        needed("out", out)?;
+        // SAFETY: C's promise.
+        unsafe {
+            let (lookup, ack) = (argument::lookup(lookup)?, Some(required("recipient", recipient)?.to_owned()));
+            let place = handle::reserve()?;
+            let shown = open.store.call(Show { lookup, ack })?;
+            put(out, place.fill(TaskBox::new(shown.task)));
         }
     })
 }
@@ -94,57 +106,13 @@ pub unsafe extern "C" fn bgl_get(ledger: *mut Ledger, lookup: *const c_char, out
 // ---- lists --------------------------------------------------------------------------------------------------
 
 /// What a handle stands for.
-#[derive(Debug)]
-pub(crate) struct TasksBox {
-    pid: u32,
-    ledger: usize,
-    pages: Mutex<Pages>,
-}
-
-#[derive(Debug)]
-struct Pages {
-    ready: VecDeque<TaskView>,
-    /// The request for the next page, if there is one.
-    next: Option<List>,
-    /// How many may still be fetched.
-    left: u64,
-}
-
-impl TasksBox {
-    /// Tasks that are all there.
-    pub(crate) fn of(ledger: *const Ledger, tasks: Vec<TaskView>) -> TasksBox {
-        TasksBox::new(ledger, Pages { ready: tasks.into(), next: None, left: 0 })
-    }
-
-    fn new(ledger: *const Ledger, pages: Pages) -> TasksBox {
-        TasksBox { pid: platform::own_pid(), ledger: ledger.addr(), pages: Mutex::new(pages) }
-    }
-}
-
-impl Pages {
-    fn fetch(&mut self, store: &Store) -> Result<(), Fault> {
-        let Some(request) = self.next.take() else { return Ok(()) };
-        let size = u32::try_from(self.left).unwrap_or(PAGE).min(PAGE);
-        let page = match store.call(List { limit: Some(size), ..request.clone() }) {
-            Ok(page) => page,
-            Err(error) => {
-                self.next = Some(request);
-                return Err(error.into());
-            }
-        };
-        self.left = self.left.saturating_sub(page.tasks.len() as u64);
-        self.ready.extend(page.tasks);
-        let goes_on = page.next.filter(|_| self.left > 0);
-        self.next = goes_on.map(|after| List { after: Some(after), ..request });
-        Ok(())
-    }
-}
+pub(crate) type TasksBox = Listed<List>;
 
 /// Lists tasks, newest first. `*out` hands them out with bgl_tasks_next(); it fetches them page by page, each page
 /// as the ledger is then.
 ///
 /// `options` NULL means all tasks. Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS (the parent), and those of every call on a ledger.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS (the parent), _NO_FLOW, and those of every call on a ledger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_list(ledger: *mut Ledger, options: *const ListOptions, out: *mut *mut Tasks) -> c_int {
     exported!(ledger, {
@@ -152,23 +120,19 @@ pub unsafe extern "C" fn bgl_list(ledger: *mut Ledger, options: *const ListOptio
         needed("out", out)?;
         // SAFETY: C's promise.
         let (request, limit) = unsafe { list_request(argument::read(options)?)? };
-        let mut pages = Pages { ready: VecDeque::new(), next: Some(request), left: limit };
-        pages.fetch(&open.store)?;
+        let found = TasksBox::begin(ledger, &open.store, request, limit)?;
         // SAFETY: C's promise.
-        unsafe { put(out, handle::open(TasksBox::new(ledger, pages))?) };
+        unsafe { put(out, handle::open(found)?) };
     })
 }
 
 unsafe fn list_request(given: ListOptions) -> Result<(List, u64), Fault> {
-    let limit = match given.limit {
-        0 => u64::MAX,
-        limit => argument::fit("limit", limit, "a number that is not negative")?,
-    };
+    let limit = argument::at_most(given.limit)?;
     // SAFETY: C's promise.
     let request = unsafe {
         List {
             active: flag("active", given.active)?,
-            status: StatusFilter(statuses(given.statuses)?),
+            status: StatusFilter(argument::statuses(given.statuses, &Status::ALL, |status| status as u8)?),
             runtime: owned("runtime", given.runtime)?,
             kind: owned("kind", given.kind)?,
             session: owned("session", given.session)?,
@@ -180,20 +144,12 @@ unsafe fn list_request(given: ListOptions) -> Result<(List, u64), Fault> {
             until: time("until", given.until)?,
             search: owned("search", given.search)?,
             parent: optional_lookup("parent", given.parent)?,
+            flow: optional_flow(given.flow)?,
             limit: None,
             after: None,
         }
     };
     Ok((request, limit))
-}
-
-fn statuses(bits: i64) -> Result<Vec<Status>, Fault> {
-    let bit = |status: &Status| 1_i64 << (*status as u8);
-    let known: i64 = Status::ALL.iter().map(bit).sum();
-    match bits & !known {
-        0 => Ok(Status::ALL.into_iter().filter(|status| bits & bit(status) != 0).collect()),
-        _ => Err(Error::invalid("statuses", bits.to_string(), "the sum of 1 << BGL_STATUS_...").into()),
-    }
 }
 
 /// Writes the next task to `*out`, or NULL when there are no more.
@@ -206,14 +162,8 @@ pub unsafe extern "C" fn bgl_tasks_next(tasks: *mut Tasks, out: *mut *mut Task) 
     exported!(tasks, {
         let list: Arc<TasksBox> = handle::get(tasks)?;
         needed("out", out)?;
-        own(list.pid)?;
         let place = handle::reserve()?;
-        let mut pages = lock(&list.pages);
-        if pages.ready.is_empty() && pages.next.is_some() {
-            let open: Arc<LedgerBox> = handle::get(std::ptr::without_provenance::<Ledger>(list.ledger))?;
-            pages.fetch(&open.store)?;
-        }
-        let next = match pages.ready.pop_front() {
+        let next = match list.next()? {
             Some(view) => place.fill(TaskBox::new(view)),
             None => std::ptr::null_mut(),
         };

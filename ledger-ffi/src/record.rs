@@ -1,12 +1,12 @@
 //! Recording: create, start, progress, heartbeat, finish, settle, request_cancel.
 
 use crate::argument::{
-    self, executor, flag, json, lookup, needed, number, optional_lookup, owned, put, raw_json, required, span, status,
-    text, time,
+    self, clearable, executor, flag, json, lookup, needed, number, optional_flow, optional_lookup, owned, put,
+    raw_json, required, span, status, text, time,
 };
 use crate::boundary::{Fault, exported};
 use crate::code::CancelAnswer;
-use crate::handle::{self, Place};
+use crate::handle::{self, Kind, Place};
 use crate::ledger::{self, Ledger};
 use crate::option::{
     CancelOptions, CreateOptions, FinishOptions, HeartbeatOptions, ProgressOptions, SettleOptions, StartOptions,
@@ -14,16 +14,16 @@ use crate::option::{
 use crate::task::{Task, TaskBox};
 use bgledger_core::{
     Call, CancelRequest, ClaimSpec, Create, EndSpec, Error, Failure, Fill, Finish, Heartbeat, NotifyPolicy,
-    ProgressRequest, Recorded, Settle, Start, TaskView,
+    ProgressRequest, Recorded, Settle, Start,
 };
 use bgledger_store::Ledger as Store;
 use std::ffi::{c_char, c_int};
 
-/// In the flags that a recording call writes: the task was recorded now, not before.
+/// In the flags that a recording call writes: the task or flow was recorded now, not before.
 pub const BGL_FLAG_CREATED: u32 = 1;
 /// In the flags: something changed; otherwise the same was recorded before.
 pub const BGL_FLAG_CHANGED: u32 = 2;
-/// In the flags: cancel of the task is requested. The executor should stop.
+/// In the flags: cancel of the task or flow is requested. Whoever works on it should stop.
 pub const BGL_FLAG_CANCEL_REQUESTED: u32 = 4;
 /// In the flags: the task's deadline has passed.
 pub const BGL_FLAG_DEADLINE_PASSED: u32 = 8;
@@ -33,9 +33,10 @@ pub const BGL_FLAG_DEADLINE_PASSED: u32 = 8;
 ///
 /// `*flags` tells BGL_FLAG_CREATED if it was recorded now; `*task` is the task. Both may be NULL.
 /// Ownership: strings are copied; the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND,
-/// _AMBIGUOUS (`parent`, `retry_of`), _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and
-/// those of every recording call.
+/// Errors: BGL_ERROR_EXISTS_WITH_DIFFERENT (the key is taken by a task that says something else), _NOT_FOUND, _PRUNED,
+/// _AMBIGUOUS (`parent`, `retry_of`), _NO_FLOW, _AMBIGUOUS_FLOW, _FLOW_ENDED, _FLOW_CANCEL_REQUESTED (also that of the
+/// parent), _FLOW_MIRRORED, _ANCESTOR_CANCELLED, _TREE_SHAPE (too deep), _FUTURE_TIME, _TIME_ORDER, and those of every
+/// recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_create(
     ledger: *mut Ledger,
@@ -53,7 +54,7 @@ pub unsafe extern "C" fn bgl_create(
         let told = if reply.created { BGL_FLAG_CREATED | BGL_FLAG_CHANGED } else { 0 };
         let asked = if reply.task.task.cancel.is_some() { BGL_FLAG_CANCEL_REQUESTED } else { 0 };
         // SAFETY: C's promise.
-        unsafe { answer(place, told | asked, reply.task, flags, task) };
+        unsafe { answer(place, told | asked, || TaskBox::new(reply.task), flags, task) };
     })
 }
 
@@ -81,6 +82,7 @@ unsafe fn create_request(given: CreateOptions) -> Result<Create, Fault> {
             agent: owned("agent", given.agent)?,
             requester_agent: owned("requester_agent", given.requester_agent)?,
             parent: optional_lookup("parent", given.parent)?,
+            flow: optional_flow(given.flow)?,
             retry_of: optional_lookup("retry_of", given.retry_of)?,
             metadata: json("metadata_json", given.metadata_json)?.unwrap_or_default(),
             notify: notify(given.notify)?,
@@ -128,17 +130,27 @@ unsafe fn notify(given: *const c_char) -> Result<Option<NotifyPolicy>, Fault> {
     Ok(Some(NotifyPolicy::from_word(word).ok_or_else(unknown)?))
 }
 
-/// The place of the task that a call will answer with, if that is wanted.
-fn place_for(task: *mut *mut Task) -> Result<Option<Place>, Fault> {
-    if task.is_null() { Ok(None) } else { handle::reserve().map(Some) }
+/// The place of what a call will answer with, if that is wanted.
+pub(crate) fn place_for<C>(out: *mut *mut C) -> Result<Option<Place>, Fault> {
+    if out.is_null() { Ok(None) } else { handle::reserve().map(Some) }
 }
 
 /// Writes what a recording call answers.
-unsafe fn answer(place: Option<Place>, told: u32, view: TaskView, flags: *mut u32, task: *mut *mut Task) {
-    // SAFETY: C's promise.
+///
+/// # Safety
+///
+/// `flags` and `out` are NULL or may be written.
+pub(crate) unsafe fn answer<K: Kind, C>(
+    place: Option<Place>,
+    told: u32,
+    object: impl FnOnce() -> K,
+    flags: *mut u32,
+    out: *mut *mut C,
+) {
+    // SAFETY: the caller vouches for it.
     unsafe {
         if let Some(place) = place {
-            put(task, place.fill(TaskBox::new(view)));
+            put(out, place.fill(object()));
         }
         put(flags, told);
     }
@@ -158,7 +170,7 @@ unsafe fn recorded(
         | bit(reply.cancel_requested, BGL_FLAG_CANCEL_REQUESTED)
         | bit(reply.deadline_passed, BGL_FLAG_DEADLINE_PASSED);
     // SAFETY: C's promise.
-    unsafe { answer(place, told, reply.task, flags, task) };
+    unsafe { answer(place, told, || TaskBox::new(reply.task), flags, task) };
     Ok(())
 }
 
@@ -168,9 +180,9 @@ unsafe fn recorded(
 /// `lookup` is a task's number as text ("42"), its id, run id or session key. `options`, `flags` and `task` may be
 /// NULL; bgl_task_attempt() tells the number to name in later calls.
 /// Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
-/// _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording
-/// call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _ALREADY_RUNNING, _ALREADY_ENDED, _CANCEL_REQUESTED, _ALREADY_SET,
+/// _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _NO_FLOW, _FLOW_ENDED, _FLOW_CANCEL_REQUESTED,
+/// _FLOW_MIRRORED, _NOT_DUE (a flow filled in), _FUTURE_TIME, _TIME_ORDER, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_start(
     ledger: *mut Ledger,
@@ -199,9 +211,9 @@ pub unsafe extern "C" fn bgl_start(
 /// Reports how far the work is. `*flags` tells whether cancel is requested and whether the deadline passed.
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
-/// _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), and those of every recording
-/// call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop
+/// working), _ALREADY_ENDED, _ALREADY_SET, _ANCESTOR_CANCELLED, _TREE_SHAPE (a parent filled in), _NO_FLOW,
+/// _FLOW_ENDED, _FLOW_CANCEL_REQUESTED, _FLOW_MIRRORED, _NOT_DUE (a flow filled in), and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_progress(
     ledger: *mut Ledger,
@@ -216,7 +228,6 @@ pub unsafe extern "C" fn bgl_progress(
         // SAFETY: C's promise.
         unsafe {
             let given = argument::read(options)?;
-            let waiting_on = text("waiting_on", given.waiting_on)?;
             let progress = ProgressRequest {
                 lookup: argument::lookup(lookup)?,
                 attempt: attempt(given.attempt)?,
@@ -225,7 +236,7 @@ pub unsafe extern "C" fn bgl_progress(
                 current: number("current", given.current)?,
                 total: number("total", given.total)?,
                 unit: owned("unit", given.unit)?,
-                waiting_on: waiting_on.map(|word| Some(word.to_owned()).filter(|word| !word.is_empty())),
+                waiting_on: clearable("waiting_on", given.waiting_on)?,
                 usage: json("usage_json", given.usage_json)?,
                 artifacts: json("artifacts_json", given.artifacts_json)?.unwrap_or_default(),
                 lease: span("lease_ms", given.lease_ms)?,
@@ -247,8 +258,8 @@ fn attempt(given: i64) -> Result<Option<u32>, Fault> {
 /// that is how most executors learn of it.
 ///
 /// `options` and `flags` may be NULL. Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop working),
-/// _ALREADY_ENDED, and those of every recording call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _NOT_STARTED, _FENCED (another attempt holds the task: stop
+/// working), _ALREADY_ENDED, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_heartbeat(
     ledger: *mut Ledger,
@@ -275,8 +286,8 @@ pub unsafe extern "C" fn bgl_heartbeat(
 /// Ends a task, by its executor's word. The same end again changes nothing; another end is refused.
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED, _FUTURE_TIME,
-/// _TIME_ORDER, and those of every recording call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _FENCED (another attempt holds the task), _ALREADY_ENDED,
+/// _FUTURE_TIME, _TIME_ORDER, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_finish(
     ledger: *mut Ledger,
@@ -340,8 +351,8 @@ unsafe fn failure(
 /// Ends a task by an operator's or host's word, recorded with its author.
 ///
 /// `flags` and `task` may be NULL. Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every recording
-/// call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, _ALREADY_ENDED, _FUTURE_TIME, _TIME_ORDER, and those of every
+/// recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_settle(
     ledger: *mut Ledger,
@@ -378,7 +389,7 @@ pub unsafe extern "C" fn bgl_settle(
 /// `options`, `answer` and `task` may be NULL. Where an executor is dead and its process group is not, the group is
 /// stopped first, which takes up to ten seconds.
 /// Ownership: the caller ends `*task` with bgl_task_free(). Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every recording call.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every recording call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_request_cancel(
     ledger: *mut Ledger,
@@ -399,7 +410,7 @@ pub unsafe extern "C" fn bgl_request_cancel(
             };
             let place = place_for(task)?;
             let reply = open.store.call(request)?;
-            self::answer(place, 0, reply.task, std::ptr::null_mut(), task);
+            self::answer(place, 0, || TaskBox::new(reply.task), std::ptr::null_mut(), task);
             put(answer, CancelAnswer::from(reply.cancel) as i32);
         }
     })

@@ -1,19 +1,23 @@
-//! Cancel callbacks: one thread of the library for each ledger handle that has any.
+//! Cancel callbacks: one thread of the library for each ledger handle that has any. It sleeps until something is
+//! recorded, or until there is one callback more to look after.
 
 use crate::argument;
 use crate::boundary::{Fault, exported};
 use crate::handle;
 use crate::ledger::{self, Ledger};
 use crate::task::{Task, TaskBox};
-use bgledger_core::{Error, EventKind, Heartbeat, Lookup, Seq, Show, Span, TaskId, TaskView, Watch};
+use bgledger_core::{Call, Error, EventKind, Heartbeat, Lookup, Request, Seq, Show, Span, TaskId, TaskView, Watch};
 use bgledger_store::{Ledger as Store, platform};
+use std::collections::BTreeSet;
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
-/// How long the thread blocks inside the store before it looks whether it should stop.
-const SLICE: Duration = Duration::from_millis(100);
+/// How long the thread rests after a look: where much is recorded it does not look each time.
+const REST: Duration = Duration::from_millis(20);
+/// How long the thread leaves a ledger alone that was busy or failed.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// A cancel callback that is waiting for its call.
 pub struct Subscription {
@@ -35,7 +39,6 @@ pub type CancelCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, ta
 #[derive(Debug)]
 pub(crate) struct SubscriptionBox {
     pid: u32,
-    shared: Arc<Shared>,
     one: Arc<One>,
 }
 
@@ -95,7 +98,16 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     is_stopped: bool,
+    /// How many were added so far.
+    added: u64,
     callbacks: Vec<Arc<One>>,
+}
+
+impl State {
+    /// Whether all is as it was after so many were added, so that whoever waits goes on.
+    fn is_as_after(&self, added: u64) -> bool {
+        !self.is_stopped && self.added == added
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -111,8 +123,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// `*out`, which stays valid after the callback.
 /// Ownership: the caller ends `*out` with bgl_subscription_free(); bgl_close() stops the callback, too. What
 /// `user_data` points to must live until either has returned, or until this call has failed. Thread-safe.
-/// Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no thread
-/// can be had.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every call on a ledger; BGL_ERROR_INTERNAL also if no
+/// thread can be had.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_on_cancel(
     ledger: *mut Ledger,
@@ -129,7 +141,7 @@ pub unsafe extern "C" fn bgl_on_cancel(
         let lookup = unsafe { argument::lookup(lookup)? };
         // From here on nothing may fail and leave the callback behind.
         let place = handle::reserve()?;
-        let task = open.store.call(Show { lookup })?.task.task;
+        let task = open.store.call(Show::from(lookup))?.task.task;
         let one = Arc::new(One {
             id: task.id,
             attempt: Some(task.attempt).filter(|attempt| *attempt > 0),
@@ -138,16 +150,16 @@ pub unsafe extern "C" fn bgl_on_cancel(
             stage: Mutex::new(Stage::New),
             over: Condvar::new(),
         });
-        let shared = open.watcher.add(&open.store, &one)?;
+        open.watcher.add(&open.store, &one)?;
         // A handle that was closed meanwhile has no thread any more that would stop this one.
         if let Err(closed) = ledger::of(ledger) {
-            open.watcher.stop();
+            open.watcher.stop(&open.store);
             // Whoever closed it may still be waiting for this very callback.
             one.end();
             return Err(closed);
         }
         // SAFETY: C's promise.
-        unsafe { argument::put(out, place.fill(SubscriptionBox { pid: platform::own_pid(), shared, one })) };
+        unsafe { argument::put(out, place.fill(SubscriptionBox { pid: platform::own_pid(), one })) };
     })
 }
 
@@ -160,10 +172,10 @@ pub unsafe extern "C" fn bgl_on_cancel(
 pub unsafe extern "C" fn bgl_subscription_free(subscription: *mut Subscription) -> c_int {
     exported!(end subscription, {
         let ended: Arc<SubscriptionBox> = handle::close(subscription)?;
-        // In a forked child nobody calls, and whoever held the locks in the parent is not here.
+        // In a forked child nobody calls, and whoever held the locks in the parent is not here. The thread need not be
+        // woken: it drops what is over when it next looks.
         if ended.pid == platform::own_pid() {
             ended.one.end();
-            ended.shared.changed.notify_all();
         }
     })
 }
@@ -204,12 +216,12 @@ impl One {
 
 impl Watcher {
     /// Has a callback looked after; starts the thread if there is none in this process.
-    fn add(&self, store: &Store, one: &Arc<One>) -> Result<Arc<Shared>, Fault> {
-        handle::without_forks(|| {
+    fn add(&self, store: &Store, one: &Arc<One>) -> Result<(), Fault> {
+        handle::without_forks(|| -> Result<(), Fault> {
             let mut running = lock(&self.running);
             if let Some(running) = running.as_ref().filter(|running| running.pid == platform::own_pid()) {
                 running.shared.add(one);
-                return Ok(Arc::clone(&running.shared));
+                return Ok(());
             }
             let shared = Arc::new(Shared::new());
             shared.add(one);
@@ -217,15 +229,18 @@ impl Watcher {
             let thread =
                 without_signals(|| thread::Builder::new().name("bgledger".into()).spawn(move || theirs.serve(&store)));
             let thread = thread.map_err(|error| Error::internal(format!("no thread: {error}")))?;
-            let fresh = Running { pid: platform::own_pid(), shared: Arc::clone(&shared), thread };
+            let fresh = Running { pid: platform::own_pid(), shared, thread };
             // The thread of the process that was forked is not here: its handle is neither joined nor closed.
             std::mem::forget(running.replace(fresh));
-            Ok(shared)
-        })
+            Ok(())
+        })?;
+        // Not while forks are held off: a fork waits for whoever rouses.
+        store.rouse();
+        Ok(())
     }
 
     /// Stops every callback, and the thread, unless that thread is the one that asks.
-    pub(crate) fn stop(&self) {
+    pub(crate) fn stop(&self, store: &Store) {
         let Some(running) = handle::without_forks(|| lock(&self.running).take()) else { return };
         if running.pid != platform::own_pid() {
             std::mem::forget(running);
@@ -237,6 +252,7 @@ impl Watcher {
             std::mem::take(&mut state.callbacks)
         };
         running.shared.changed.notify_all();
+        store.rouse();
         left.iter().for_each(|one| one.end());
         if running.thread.thread().id() != thread::current().id() {
             let _ = running.thread.join();
@@ -271,12 +287,16 @@ impl Shared {
     }
 
     fn add(&self, one: &Arc<One>) {
-        lock(&self.state).callbacks.push(Arc::clone(one));
+        let mut state = lock(&self.state);
+        state.callbacks.push(Arc::clone(one));
+        state.added += 1;
+        drop(state);
         self.changed.notify_all();
     }
 
-    /// The callbacks to look after; waits while there is none. `None`: it is time to stop.
-    fn listeners(&self) -> Option<Vec<Arc<One>>> {
+    /// The callbacks to look after, and how many were added so far; waits while there is none. `None`: it is time to
+    /// stop.
+    fn listeners(&self) -> Option<(Vec<Arc<One>>, u64)> {
         let mut state = lock(&self.state);
         loop {
             if state.is_stopped {
@@ -284,7 +304,7 @@ impl Shared {
             }
             state.callbacks.retain(|one| !one.is_over());
             if !state.callbacks.is_empty() {
-                return Some(state.callbacks.clone());
+                return Some((state.callbacks.clone(), state.added));
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -293,33 +313,42 @@ impl Shared {
     /// The thread's work.
     fn serve(&self, store: &Store) {
         let mut cursor: Option<Seq> = None;
-        while self.is_home()
-            && let Some(listeners) = self.listeners()
-        {
-            let step = exported!(value or Err(()), Some(self.look(store, &mut cursor, &listeners)));
-            if step.is_err() && self.is_home() {
+        while let Some((listeners, added)) = self.listeners() {
+            let step = exported!(value or Err(()), Some(self.look(store, &mut cursor, &listeners, added)));
+            // In a child that a callback forked, its locks are touched no more.
+            if !self.is_home() {
+                return;
+            }
+            if step.is_err() {
                 // The ledger was busy or failed: what happened meanwhile is asked for when it is back.
                 cursor = None;
                 listeners.iter().for_each(|one| one.forget());
-                let state = lock(&self.state);
-                drop(self.changed.wait_timeout(state, SLICE));
             }
+            let pause = if step.is_ok() { REST } else { RETRY };
+            let goes_on = |state: &mut State| state.is_as_after(added);
+            drop(self.changed.wait_timeout_while(lock(&self.state), pause, goes_on));
         }
     }
 
-    /// Looks once whether a cancel was requested of somebody's task, and waits a moment for it.
-    fn look(&self, store: &Store, cursor: &mut Option<Seq>, listeners: &[Arc<One>]) -> Result<(), ()> {
+    /// Looks once whether a cancel was requested of somebody's task. Where all of them are listened for already it
+    /// waits first, until something is recorded or there are others to look after.
+    fn look(&self, store: &Store, cursor: &mut Option<Seq>, listeners: &[Arc<One>], added: u64) -> Result<(), ()> {
         let waits = cursor.is_some() && listeners.iter().all(|one| *lock(&one.stage) != Stage::New);
-        let timeout = waits.then(|| Span::clamped(i64::try_from(SLICE.as_millis()).unwrap_or(0)));
-        let found = store.call(Watch { lookup: None, after: *cursor, limit: None, timeout }).map_err(drop)?;
+        let timeout = waits.then(|| Span::clamped(i64::MAX));
+        let watch = Watch { lookup: None, after: *cursor, limit: None, timeout };
+        let goes_on = || lock(&self.state).is_as_after(added);
+        let found = store.request_while(Request::Watch(watch), &goes_on).map_err(drop)?;
+        let found = Watch::reply(found).ok_or(())?;
         *cursor = Some(found.next);
+        let is_cancel = |kind: Option<EventKind>| kind == Some(EventKind::CancelRequested);
+        let asked = found.events.iter().filter(|event| is_cancel(event.event.kind()));
+        let asked: BTreeSet<TaskId> = asked.map(|event| event.id).collect();
         let mut outcome = Ok(());
         for one in listeners {
             let is_new = *lock(&one.stage) == Stage::New;
-            let mut events = found.events.iter().filter(|event| event.id == one.id);
             let was_asked = match is_new {
                 true => one.was_asked(store),
-                false => Ok(events.any(|event| event.event.kind() == Some(EventKind::CancelRequested))),
+                false => Ok(asked.contains(&one.id)),
             };
             match was_asked {
                 Ok(true) => one.call(self, store),
@@ -338,13 +367,13 @@ impl Shared {
 impl One {
     /// Whether a cancel was requested before anybody listened.
     fn was_asked(&self, store: &Store) -> Result<bool, ()> {
-        match store.call(Show { lookup: Lookup::Id(self.id) }) {
+        match store.call(Show::from(Lookup::Id(self.id))) {
             Ok(shown) => {
                 self.listen();
                 Ok(shown.task.task.cancel.is_some())
             }
             // Nobody will cancel a task that is not there any more.
-            Err(Error::NotFound { .. }) => {
+            Err(Error::NotFound { .. } | Error::Pruned { .. }) => {
                 self.end();
                 Ok(false)
             }
@@ -396,7 +425,7 @@ impl One {
                 Err(_) => {}
             }
         }
-        store.call(Show { lookup: lookup() }).ok().map(|shown| shown.task)
+        store.call(Show::from(lookup())).ok().map(|shown| shown.task)
     }
 }
 
@@ -435,7 +464,7 @@ mod tests {
         store.call(CancelRequest { lookup: Lookup::Number(task.task.task.number), by: None, why: None })?;
         let (gone, there) = (listener(TaskId::from_bytes([7; 16])), listener(task.task.task.id));
         let shared = Shared::new();
-        assert_eq!(shared.look(&store, &mut None, &[Arc::clone(&gone), Arc::clone(&there)]), Ok(()));
+        assert_eq!(shared.look(&store, &mut None, &[Arc::clone(&gone), Arc::clone(&there)], 0), Ok(()));
         assert!(gone.is_over() && there.is_over());
         assert_eq!(CALLS.load(Ordering::SeqCst), 1);
         std::fs::remove_dir_all(folder)?;

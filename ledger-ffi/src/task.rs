@@ -48,6 +48,7 @@ enum Text {
     Agent,
     RequesterAgent,
     Parent,
+    Flow,
     RetryOf,
     WaitingOn,
     ProgressWords,
@@ -239,6 +240,12 @@ pub unsafe extern "C" fn bgl_task_parent(task: *const Task) -> *const c_char {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_task_root(task: *const Task) -> *const c_char {
     text(task, Text::Root, |view| view.task.root.map(|id| id.to_string()))
+}
+
+/// The id of the flow that it belongs to. Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_task_flow(task: *const Task) -> *const c_char {
+    text(task, Text::Flow, |view| view.task.flow.map(|id| id.to_string()))
 }
 
 /// The id of the task that it runs again. Thread-safe.

@@ -1,6 +1,6 @@
 //! Waiting until tasks end.
 
-use crate::argument::{self, flag, needed, options, put, span};
+use crate::argument::{self, flag, needed, options, owned, put, span};
 use crate::blocking::Waiting;
 use crate::boundary::{Fault, exported};
 use crate::handle;
@@ -21,6 +21,9 @@ pub struct WaitOptions {
     pub give_up_after_ms: i64,
     /// 1: only look, and answer BGL_ERROR_WAIT_TIMED_OUT at once if they have not ended.
     pub no_wait: i64,
+    /// The recipient whose notices about those that ended are delivered by this answer: "session:KEY", "owner:NAME" or
+    /// "subscriber:NAME". NULL: nobody's.
+    pub ack: *const c_char,
 }
 
 options! { WaitOptions = "bgl_wait_options"; }
@@ -32,8 +35,9 @@ options! { WaitOptions = "bgl_wait_options"; }
 /// on using the handle; bgl_close() from one ends the wait soon.
 /// Ownership: the caller ends `*out` with bgl_tasks_free(). Thread-safe; the signal mask is left alone, and a signal
 /// does not end the wait.
-/// Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger;
-/// BGL_MISUSE_BAD_HANDLE also if the handle was closed meanwhile.
+/// Errors: BGL_ERROR_WAIT_TIMED_OUT, _NOT_FOUND, _PRUNED, _AMBIGUOUS, those of every call on a ledger and, where the
+/// options name a recipient, _UNKNOWN_RECIPIENT and those of every recording call; BGL_MISUSE_BAD_HANDLE also if the
+/// handle was closed meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_wait(
     ledger: *mut Ledger,
@@ -47,15 +51,18 @@ pub unsafe extern "C" fn bgl_wait(
         needed("out", out)?;
         needed("lookups", lookups.cast_mut())?;
         // SAFETY: C's promise: `count` texts, each of which ends with a NUL.
-        let (given, texts) =
-            unsafe { (argument::read(options)?, argument::list("lookups", lookups, count, bounds::WAIT_LOOKUPS)?) };
+        let (given, ack, texts) = unsafe {
+            let given = argument::read(options)?;
+            let texts = argument::list("lookups", lookups, count, bounds::WAIT_LOOKUPS)?;
+            (given, owned("ack", given.ack)?, texts)
+        };
         let lookups = texts.into_iter().map(Lookup::parse).collect::<Result<_, _>>()?;
         let (any, timeout) = (flag("any", given.any)?, patience(given)?);
         let place = handle::reserve()?;
         let waiting = Waiting { store: &open.store, now: None, is_open: &|| ledger::of(ledger).map(drop) };
-        let ended = waiting.wait(Wait { lookups, any, timeout })?;
+        let ended = waiting.wait(Wait { lookups, any, timeout, ack })?;
         // SAFETY: C's promise.
-        unsafe { put(out, place.fill(TasksBox::of(ledger, ended.tasks))) };
+        unsafe { put(out, place.fill(TasksBox::whole(ledger, ended.tasks))) };
     })
 }
 

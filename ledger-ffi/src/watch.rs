@@ -6,12 +6,12 @@ use crate::boundary::{Fault, exported};
 use crate::event::{Event, EventBox};
 use crate::handle;
 use crate::ledger::{self, Ledger, LedgerBox};
-use crate::read::{lock, own};
+use crate::list::{lock, own};
 use bgledger_core::{Error, HistoryEvent, Lookup, Seq, Show, Span, Watch};
 use bgledger_store::platform;
 use std::collections::VecDeque;
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Events that a watch fetches at once.
@@ -45,6 +45,8 @@ pub(crate) struct EventsBox {
     lookup: Option<Lookup>,
     /// The seq after which the caller has not been told anything.
     cursor: AtomicU64,
+    /// Whether events that it should have told are gone.
+    truncated: AtomicBool,
     ready: Mutex<Ready>,
 }
 
@@ -57,7 +59,7 @@ struct Ready {
 /// Follows the ledger, or one task. `*out` hands events out with bgl_events_next(), oldest first.
 ///
 /// `options` NULL means all events that come from now on. Ownership: the caller ends `*out` with bgl_events_free().
-/// Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _AMBIGUOUS, and those of every call on a ledger.
+/// Thread-safe. Errors: BGL_ERROR_NOT_FOUND, _PRUNED, _AMBIGUOUS, and those of every call on a ledger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_watch(ledger: *mut Ledger, options: *const WatchOptions, out: *mut *mut Events) -> c_int {
     exported!(ledger, {
@@ -70,7 +72,7 @@ pub unsafe extern "C" fn bgl_watch(ledger: *mut Ledger, options: *const WatchOpt
         };
         let place = handle::reserve()?;
         // Which task it is stays the same from here on.
-        let task = lookup.map(|lookup| open.store.call(Show { lookup })).transpose()?;
+        let task = lookup.map(|lookup| open.store.call(Show::from(lookup))).transpose()?;
         let lookup = task.map(|shown| Lookup::Number(shown.task.task.number));
         let from = match after {
             Some(after) => Seq(after),
@@ -81,6 +83,7 @@ pub unsafe extern "C" fn bgl_watch(ledger: *mut Ledger, options: *const WatchOpt
             ledger: ledger.addr(),
             lookup,
             cursor: AtomicU64::new(from.0),
+            truncated: AtomicBool::new(false),
             ready: Mutex::new(Ready { events: VecDeque::new(), fetched: from }),
         };
         // SAFETY: C's promise.
@@ -93,9 +96,9 @@ pub unsafe extern "C" fn bgl_watch(ledger: *mut Ledger, options: *const WatchOpt
 ///
 /// Ownership: the caller ends each event with bgl_event_free(). Thread-safe; other threads that ask the same watch
 /// wait for their turn.
-/// Errors: BGL_ERROR_NOT_FOUND (the one task that it follows is no longer there), and those of every call on a ledger;
-/// BGL_MISUSE_BAD_HANDLE also if the watch was freed or its ledger closed meanwhile. After an error it may be asked
-/// again: no event is skipped.
+/// Errors: BGL_ERROR_NOT_FOUND, _PRUNED (the one task that it follows is no longer there), and those of every call on a
+/// ledger; BGL_MISUSE_BAD_HANDLE also if the watch was freed or its ledger closed meanwhile. After an error it may be
+/// asked again: no event is skipped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_events_next(events: *mut Events, timeout_ms: i64, out: *mut *mut Event) -> c_int {
     exported!(events, {
@@ -130,6 +133,7 @@ impl EventsBox {
             let (lookup, after) = (self.lookup.clone(), Some(ready.fetched));
             let found = waiting.watch(Watch { lookup, after, limit: Some(PAGE), timeout: None }, timeout)?;
             ready.fetched = found.next;
+            self.truncated.fetch_or(found.truncated, Ordering::Relaxed);
             ready.events.extend(found.events);
         }
         let next = ready.events.pop_front();
@@ -147,6 +151,17 @@ pub unsafe extern "C" fn bgl_events_cursor(events: *const Events) -> u64 {
     exported!(value or 0, {
         let watch: Arc<EventsBox> = handle::get(events).ok()?;
         Some(watch.cursor.load(Ordering::Relaxed))
+    })
+}
+
+/// Whether events after the place where the watch began went with tasks that were pruned before they were fetched: 1
+/// or 0. If so, what bgl_events_next() has handed out by now is not all that happened: look at the tasks themselves.
+/// Thread-safe.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn bgl_events_truncated(events: *const Events) -> c_int {
+    exported!(value or 0, {
+        let watch: Arc<EventsBox> = handle::get(events).ok()?;
+        Some(watch.truncated.load(Ordering::Relaxed).into())
     })
 }
 

@@ -26,3 +26,9 @@ with bgledger.open("ledger.db") as ledger:
     print(refused.state, refused.reason, refused.due_at)
     ledger.notices_dismiss(refused, "nobody is left to tell")
     assert [notice.state for notice in ledger.notices(state="dismissed").notices] == ["dismissed"]
+
+    with ledger.task("book a third", requester_session="chat-9", notify=NotifyPolicy.DONE_ONLY) as task:
+        pass
+    # Whoever reads the end need not be told of it.
+    assert ledger.get(task, ack="session:chat-9").delivery == "delivered"
+    assert ledger.notices_claim("session:chat-9").claim is None

@@ -276,7 +276,7 @@ impl Handle {
     #[pyo3(signature = (task, /))]
     fn show<'py>(&self, py: Python<'py>, task: &Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let lookup: Lookup = lookup(py, "lookup", task)?;
-        told::task(py, &self.call(py, Show { lookup })?.task)
+        told::task(py, &self.call(py, Show::from(lookup))?.task)
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn answer(py: Python<'_>, ledger: Ledger, text: &str) -> PyResult<Str
 /// Blocks until tasks end. What a lookup names is settled once.
 fn wait(py: Python<'_>, ledger: &Ledger, mut given: Wait) -> PyResult<Result<<Wait as Call>::Reply, Error>> {
     let settled = py.detach(|| {
-        let named = given.lookups.iter().map(|lookup| ledger.call(Show { lookup: lookup.clone() }));
+        let named = given.lookups.iter().map(|lookup| ledger.call(Show::from(lookup.clone())));
         named.map(|shown| Ok(Lookup::Number(shown?.task.task.number))).collect::<Result<Vec<_>, Error>>()
     });
     match settled {
@@ -69,13 +69,18 @@ fn wait(py: Python<'_>, ledger: &Ledger, mut given: Wait) -> PyResult<Result<<Wa
     }
 }
 
-/// Answers with events after a cursor, which is settled once.
+/// Answers with events after a cursor, which is settled once. That some are gone is told with whatever comes after.
 fn watch(py: Python<'_>, ledger: &Ledger, mut given: Watch) -> PyResult<Result<<Watch as Call>::Reply, Error>> {
     let (began, whole) = (monotonic_ms(), given.timeout.unwrap_or(Span::ZERO));
     given.timeout = None;
+    let mut truncated = false;
     loop {
-        let answered = listening(py, ledger, given.clone())?;
+        let mut answered = listening(py, ledger, given.clone())?;
         let (timeout, _) = slice(began, Some(whole));
+        if let Ok(events) = &mut answered {
+            truncated |= events.truncated;
+            events.truncated = truncated;
+        }
         match &answered {
             Ok(events) if events.events.is_empty() && timeout > Span::ZERO => {
                 given.after = Some(events.next);

@@ -2,7 +2,7 @@
 
 use bgledger_core::{
     Artifact, Cancel, Executor, Failure, Group, Json, Metadata, Millis, Output, ProgressPoint, Span, Status, Task,
-    TaskId, TaskView, Usage,
+    TaskView, Usage,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -245,6 +245,6 @@ impl<'py> Teller<'py> {
     }
 }
 
-fn name(id: &Option<TaskId>) -> Option<String> {
-    id.map(|id| id.to_string())
+fn name(id: &Option<impl ToString>) -> Option<String> {
+    id.as_ref().map(ToString::to_string)
 }

@@ -11,8 +11,8 @@ use crate::record;
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, Group, HookRun, Liveness, Lookup, Request,
-    Response, STOP_GRACE, Status, Task, TaskNumber,
+    Call, CancelReply, CancelRequest, Cancelled, CancelledTask, Error, FlowCancelReply, FlowCancelRequest, FlowStatus,
+    Group, HookRun, Liveness, Response, STOP_GRACE, Status, Task, TaskNumber,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -20,38 +20,125 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+/// Cancels a task and all that descends from it.
 pub(crate) fn cancel(
     engine: &Engine,
     request: CancelRequest,
     caller: &Caller,
     patience: Duration,
 ) -> Result<Response, Error> {
-    let reply = stopped(engine, request, caller, patience)?;
-    let hooks = match caller.world {
-        World::Real => engine.read(patience, |sql| hooks(sql, &reply))?,
-        World::Scripted(_) => Vec::new(),
+    // What a session's lookup names is settled by the first answer.
+    let ask = |first: Option<&CancelReply>| {
+        let lookup = first.map_or_else(|| request.lookup.clone(), |first| first.task.task.number.into());
+        ask(engine, CancelRequest { lookup, ..request.clone() }, caller, patience)
     };
-    let running: Vec<_> = hooks.into_iter().map(|hook| thread::spawn(move || hook.run())).collect();
-    let hooks = running.into_iter().filter_map(|run| run.join().ok()).collect();
+    let (reply, hooks) = see_through(engine, caller, patience, ask)?;
     Ok(Response::Cancel(CancelReply { hooks, ..reply }))
 }
 
+/// Cancels a flow, its tasks and all that descends from them.
+pub(crate) fn cancel_flow(
+    engine: &Engine,
+    request: FlowCancelRequest,
+    caller: &Caller,
+    patience: Duration,
+) -> Result<Response, Error> {
+    let ask = |first: Option<&FlowCancelReply>| {
+        let flow = first.map_or_else(|| request.flow.clone(), |first| first.flow.flow.number.into());
+        ask(engine, FlowCancelRequest { flow, ..request.clone() }, caller, patience)
+    };
+    let (reply, hooks) = see_through(engine, caller, patience, ask)?;
+    Ok(Response::FlowCancel(FlowCancelReply { hooks, ..reply }))
+}
+
+fn ask<C: Call>(engine: &Engine, request: C, caller: &Caller, patience: Duration) -> Result<C::Reply, Error> {
+    let response = engine.write(request.into_request(), caller.clone(), patience)?;
+    C::reply(response).ok_or_else(|| Error::internal("a cancel that answers something else"))
+}
+
+/// What a request to cancel came to.
+trait Answer {
+    /// For each task that it reached.
+    fn reached(&self) -> Vec<(TaskNumber, Cancelled)>;
+    /// This answer and that of the same request after it. The second finds ended what the first had ended.
+    fn merged(self, second: Self) -> Self;
+}
+
+impl Answer for CancelReply {
+    fn reached(&self) -> Vec<(TaskNumber, Cancelled)> {
+        let below = self.descendants.iter().map(|below| (below.number, below.cancel));
+        std::iter::once((self.task.task.number, self.cancel)).chain(below).collect()
+    }
+
+    fn merged(self, second: CancelReply) -> CancelReply {
+        CancelReply {
+            cancel: latest(self.cancel, second.cancel),
+            descendants: merged(self.descendants, second.descendants),
+            ..second
+        }
+    }
+}
+
+impl Answer for FlowCancelReply {
+    fn reached(&self) -> Vec<(TaskNumber, Cancelled)> {
+        self.tasks.iter().map(|task| (task.number, task.cancel)).collect()
+    }
+
+    fn merged(self, second: FlowCancelReply) -> FlowCancelReply {
+        let cancel = latest(self.cancel, second.cancel);
+        // It had ended by itself once its last task was stopped.
+        let cancel = if second.flow.flow.status == FlowStatus::Cancelled { Cancelled::Cancelled } else { cancel };
+        FlowCancelReply { cancel, tasks: merged(self.tasks, second.tasks), ..second }
+    }
+}
+
+fn latest(first: Cancelled, second: Cancelled) -> Cancelled {
+    if second == Cancelled::Already { first } else { second }
+}
+
+fn merged(first: Vec<CancelledTask>, second: Vec<CancelledTask>) -> Vec<CancelledTask> {
+    let mut all: BTreeMap<TaskNumber, Cancelled> =
+        first.into_iter().map(|reached| (reached.number, reached.cancel)).collect();
+    for CancelledTask { number, cancel } in second {
+        let known = all.entry(number).or_insert(cancel);
+        *known = latest(*known, cancel);
+    }
+    all.into_iter().map(|(number, cancel)| CancelledTask { number, cancel }).collect()
+}
+
+/// Asks, stops the process groups that nobody else will, and has the hooks told of what goes on.
+fn see_through<A: Answer>(
+    engine: &Engine,
+    caller: &Caller,
+    patience: Duration,
+    ask: impl Fn(Option<&A>) -> Result<A, Error>,
+) -> Result<(A, Vec<HookRun>), Error> {
+    let reply = stopped(engine, caller, patience, ask)?;
+    let hooks = match caller.world {
+        World::Real => engine.read(patience, |sql| hooks(sql, &reply.reached()))?,
+        World::Scripted(_) => Vec::new(),
+    };
+    let running: Vec<_> = hooks.into_iter().map(|hook| thread::spawn(move || hook.run())).collect();
+    Ok((reply, running.into_iter().filter_map(|run| run.join().ok()).collect()))
+}
+
 /// Asks, and stops the process groups that nobody else will.
-fn stopped(engine: &Engine, request: CancelRequest, caller: &Caller, patience: Duration) -> Result<CancelReply, Error> {
-    let reply = ask(engine, request.clone(), caller, patience)?;
-    let numbers: Vec<TaskNumber> = std::iter::once((reply.task.task.number, reply.cancel))
-        .chain(reply.descendants.iter().map(|below| (below.number, below.cancel)))
-        .filter(|(_, answer)| matches!(answer, Cancelled::Requested | Cancelled::Already))
-        .map(|(number, _)| number)
-        .collect();
+fn stopped<A: Answer>(
+    engine: &Engine,
+    caller: &Caller,
+    patience: Duration,
+    ask: impl Fn(Option<&A>) -> Result<A, Error>,
+) -> Result<A, Error> {
+    let reply = ask(None)?;
+    let goes_on = |(_, answer): &(_, Cancelled)| matches!(answer, Cancelled::Requested | Cancelled::Already);
+    let numbers: Vec<TaskNumber> = reply.reached().into_iter().filter(goes_on).map(|(number, _)| number).collect();
     let groups = engine.read(patience, |sql| abandoned_groups(sql, &numbers, caller.world))?;
     if groups.is_empty() || stop(groups) == 0 {
         return Ok(reply);
     }
     // What was stopped is settled now, by the evidence that it is gone.
-    let lookup = Lookup::Number(reply.task.task.number);
-    let settled = ask(engine, CancelRequest { lookup, ..request }, caller, patience)?;
-    Ok(merged(reply, settled))
+    let second = ask(Some(&reply))?;
+    Ok(reply.merged(second))
 }
 
 /// Stops process groups side by side and stays for the grace. Answers of how many nothing is left.
@@ -63,28 +150,6 @@ pub(crate) fn stop(groups: Vec<Group>) -> usize {
         .collect();
     let stopped = stopping.into_iter().map(|stop| stop.join().unwrap_or(Stopped::NotProved));
     stopped.filter(|stopped| !matches!(stopped, Stopped::NotProved)).count()
-}
-
-/// What two cancels in a row came to. The second finds ended what the first had ended.
-fn merged(first: CancelReply, second: CancelReply) -> CancelReply {
-    let answer = |first: Cancelled, second: Cancelled| if second == Cancelled::Already { first } else { second };
-    let mut below: BTreeMap<TaskNumber, Cancelled> =
-        first.descendants.into_iter().map(|reached| (reached.number, reached.cancel)).collect();
-    for CancelledTask { number, cancel } in second.descendants {
-        let known = below.entry(number).or_insert(cancel);
-        *known = answer(*known, cancel);
-    }
-    CancelReply {
-        cancel: answer(first.cancel, second.cancel),
-        task: second.task,
-        descendants: below.into_iter().map(|(number, cancel)| CancelledTask { number, cancel }).collect(),
-        hooks: Vec::new(),
-    }
-}
-
-fn ask(engine: &Engine, request: CancelRequest, caller: &Caller, patience: Duration) -> Result<CancelReply, Error> {
-    let response = engine.write(Request::Cancel(request), caller.clone(), patience)?;
-    CancelRequest::reply(response).ok_or_else(|| Error::internal("a cancel that answers something else"))
 }
 
 /// The process groups that nobody else will stop: the executor is proved dead, or is itself of the group. A live process
@@ -131,17 +196,14 @@ struct Hook {
 }
 
 /// The hooks of those whose cancel was requested and who go on.
-fn hooks(sql: &Connection, reply: &CancelReply) -> Result<Vec<Hook>, Failure> {
-    let top = (reply.task.task.number, reply.cancel);
-    let reached = reply.descendants.iter().map(|below| (below.number, below.cancel));
-    let told = std::iter::once(top).chain(reached).filter(|(_, answer)| *answer == Cancelled::Requested);
+fn hooks(sql: &Connection, reached: &[(TaskNumber, Cancelled)]) -> Result<Vec<Hook>, Failure> {
     let mut hooks = Vec::new();
-    for (number, _) in told {
-        let Some(stored) = find::by_number(sql, number, Scope(None))? else { continue };
+    for (number, _) in reached.iter().filter(|(_, answer)| *answer == Cancelled::Requested) {
+        let Some(stored) = find::by_number(sql, *number, Scope(None))? else { continue };
         if let Some(command) = config::cancel_hook(sql, &stored.task.runtime)? {
             let view = record::view(sql, stored.task, World::Real, &World::Real.moment())?;
             let task = serde_json::to_string(&view).map_err(|error| Error::internal(error.to_string()))?;
-            hooks.push(Hook { number, command, task });
+            hooks.push(Hook { number: *number, command, task });
         }
     }
     Ok(hooks)

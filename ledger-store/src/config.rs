@@ -3,8 +3,12 @@
 use crate::caller::Written;
 use crate::sqlite::Failure;
 use bgledger_core::audit::Thresholds;
-use bgledger_core::config::{self, AUDIT_QUEUED, AUDIT_UNOBSERVED, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY};
-use bgledger_core::{Config, ConfigReply, NotifyPolicy, Response, Setting, Span, runtime};
+use bgledger_core::config::{
+    self, AUDIT_QUEUED, AUDIT_UNOBSERVED, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY, NOTIFY_OWNER,
+    PROGRESS_INTERVAL, RETENTION_BYTES, RETENTION_COUNT, SUBSCRIBER,
+};
+use bgledger_core::retention::Retention;
+use bgledger_core::{Config, ConfigReply, Filter, NotifyPolicy, Response, Setting, Span, Subscriber, runtime};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
 
@@ -22,10 +26,48 @@ pub(crate) fn durability(sql: &Connection) -> Result<Durability, Failure> {
     Ok(word.and_then(|word| Durability::from_word(&word)).unwrap_or(Durability::Full))
 }
 
-/// The notify policy of a runtime's tasks that choose none.
-pub(crate) fn notify_default(sql: &Connection, runtime: &str) -> Result<NotifyPolicy, Failure> {
-    let word = value(sql, &format!("{NOTIFY}{runtime}"))?;
+/// The notify policy of an owner's tasks of a runtime that choose none.
+pub(crate) fn notify_default(sql: &Connection, owner: &str, runtime: &str) -> Result<NotifyPolicy, Failure> {
+    let word = match value(sql, &format!("{NOTIFY_OWNER}{owner}"))? {
+        Some(word) => Some(word),
+        None => value(sql, &format!("{NOTIFY}{runtime}"))?,
+    };
     Ok(word.map_or(NotifyPolicy::DoneOnly, |word| NotifyPolicy::from_stored(&word)))
+}
+
+/// Who is told of tasks beside those who asked. A filter of a newer version is told of nothing.
+pub(crate) fn subscribers(sql: &Connection) -> Result<Vec<Subscriber>, Failure> {
+    let query =
+        "SELECT key, value FROM config WHERE key >= 'subscriber.' AND key < 'subscriber/' AND value IS NOT NULL";
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (key, json): (String, String) = (row.get(0)?, row.get(1)?);
+        if let (Some(name), Ok(filter)) = (key.strip_prefix(SUBSCRIBER), Filter::parse(&key, &json)) {
+            found.push(Subscriber { name: name.to_owned(), filter });
+        }
+    }
+    Ok(found)
+}
+
+/// The shortest time between two notices of progress.
+pub(crate) fn progress_interval(sql: &Connection) -> Result<Span, Failure> {
+    Ok(value(sql, PROGRESS_INTERVAL)?.and_then(|text| Span::parse(&text)).unwrap_or(Span::ZERO))
+}
+
+/// How long ended tasks stay.
+pub(crate) fn retention(sql: &Connection) -> Result<Retention, Failure> {
+    let query = "SELECT key, value FROM config WHERE key >= 'retention' AND key < 'retentionz' AND value IS NOT NULL";
+    let mut statement = sql.prepare_cached(query)?;
+    let settings = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Retention::of(settings.collect::<rusqlite::Result<Vec<(String, String)>>>()?))
+}
+
+/// How many ended tasks stay at most, and in how many bytes.
+pub(crate) fn most(sql: &Connection) -> Result<(Option<u64>, Option<u64>), Failure> {
+    let number = |key: &str| Ok::<_, Failure>(value(sql, key)?.and_then(|text| text.parse().ok()));
+    Ok((number(RETENTION_COUNT)?, number(RETENTION_BYTES)?))
 }
 
 /// The command that is told of a cancel of a runtime's tasks, if there is one.

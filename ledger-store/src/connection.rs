@@ -113,6 +113,8 @@ fn draft_ledger(path: &Path, draft: &Path, network: bool) -> Result<(), Error> {
             .map_err(|error| explain(error.into()))?;
     let mut fill = || -> Result<(), Failure> {
         sql.pragma_update(None, "synchronous", "FULL")?;
+        // Before the first table: what is pruned is given back to the file system.
+        sql.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         schema::migrate(&mut sql)?;
         let mode = if network { "DELETE" } else { "WAL" };
         sql.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))?;

@@ -9,6 +9,7 @@ use crate::caller::{Caller, Written};
 use crate::connection::{self, Conn, Place};
 use crate::fork;
 use crate::platform::{self, Bell, FileSystem};
+use crate::prune;
 use crate::queue::{Job, Lead, Place as JobPlace, Queue, Turn};
 use crate::salvage::{self, Wreck};
 use crate::sqlite::{self, Failure, Phase};
@@ -17,7 +18,7 @@ use crate::turnstile::{self, Deadline, Turnstile, beside};
 use crate::world::World;
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Request, Response};
+use bgledger_core::{Error, Prune, Request, Response};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -308,11 +309,15 @@ impl Engine {
         }
         let everybody = &Caller { owner: None, ..caller.clone() };
         // Looked for before the turn is taken: nobody waits for what is merely active.
-        let Ok(batch) = in_transaction(writer.conn.sql(), |sql| sweep::batch(sql, everybody, &at)) else { return };
+        let look = |sql: &Connection| {
+            let expired = prune::look(sql, &Prune::default(), prune::BATCH, everybody, &at)?;
+            Ok((sweep::batch(sql, everybody, &at)?, expired))
+        };
+        let Ok((due, expired)) = in_transaction(writer.conn.sql(), look) else { return };
         let Ok(Some(_turn)) = writer.turnstile.enter(&deadline) else { return };
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
         let _ = writer.conn.sync(false);
-        let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, &batch, everybody, &at));
+        let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, &due, &expired, everybody, &at));
         self.strike();
     }
 

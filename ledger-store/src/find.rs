@@ -1,5 +1,6 @@
 //! From what somebody typed to one task. An owner's handle finds that owner's tasks alone; foreign looks like absent.
 
+use crate::prune;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use bgledger_core::{Candidate, Error, Lookup, TaskId, TaskNumber, bounds};
@@ -30,7 +31,30 @@ pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose:
         Lookup::Session(session) => by_session(sql, lookup, session, scope, purpose)?,
         Lookup::Text(text) => by_text(sql, lookup, text, scope, purpose)?,
     };
-    found.ok_or_else(|| not_found(lookup))
+    match found {
+        Some(found) => Ok(found),
+        None => Err(pruned(sql, lookup, scope)?.map_or_else(|| not_found(lookup), Failure::Refused)),
+    }
+}
+
+/// What a tombstone says of a lookup that finds nothing.
+fn pruned(sql: &Connection, lookup: &Lookup, scope: Scope<'_>) -> Result<Option<Error>, Failure> {
+    let of = |test: &str, value: &dyn ToSql| {
+        prune::tombstone(sql, &format!("{test} = ?1 AND (?2 IS NULL OR owner = ?2)"), &[value, &scope.0])
+    };
+    match lookup {
+        Lookup::Number(number) => match i64::try_from(number.0) {
+            Ok(number) => of("number", &number),
+            Err(_) => Ok(None),
+        },
+        Lookup::Id(id) => of("id", &id.as_bytes().as_slice()),
+        Lookup::Run(run) => of("run_id", run),
+        Lookup::Session(_) => Ok(None),
+        Lookup::Text(text) => match TaskId::parse(text) {
+            Some(id) => of("id", &id.as_bytes().as_slice()),
+            None => of("run_id", text),
+        },
+    }
 }
 
 fn not_found(lookup: &Lookup) -> Failure {
@@ -157,6 +181,19 @@ pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Opt
         Key::None => return Ok(None),
     };
     Ok(found.optional()?)
+}
+
+/// Refuses a key whose task was pruned: it lives as long as the tombstone.
+pub(crate) fn unburied(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<(), Failure> {
+    let buried = match key {
+        Key::Given(key) => prune::tombstone(sql, "owner = ?1 AND key = ?2", &[&owner, key])?,
+        Key::Run { runtime, run_id } => {
+            let test = "run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL";
+            prune::tombstone(sql, test, &[run_id, runtime, &owner])?
+        }
+        Key::None => None,
+    };
+    buried.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// What makes a creation the same as an earlier one; unique per owner.

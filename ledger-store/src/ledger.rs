@@ -6,6 +6,8 @@ use crate::doctor;
 use crate::engine::Engine;
 use crate::fork;
 use crate::location;
+use crate::notices;
+use crate::prune;
 use crate::queue::Job;
 use crate::read;
 use crate::sweep;
@@ -13,8 +15,8 @@ use crate::wait::{self, GoesOn};
 use crate::world::World;
 use bgledger_core::config::Durability;
 use bgledger_core::{
-    Applied, Call, Create, Envelope, Error, ExecutorSpec, Json, Maintenance, MaintenanceReport, Millis, Request,
-    Response,
+    Applied, Call, Create, Envelope, Error, ExecutorSpec, Json, Maintenance, MaintenanceReport, Millis, Prune,
+    PruneReport, Request, Response, Wait,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -200,11 +202,11 @@ impl Ledger {
         let caller = self.caller(world);
         let engine = &*self.engine();
         let patience = options.busy_timeout;
+        if options.readonly && (records(&request) || ends_by_recording(&request)) {
+            let path = self.path().display().to_string();
+            return Err(Error::ReadOnly { path, problem: "this handle only reads".into() });
+        }
         if records(&request) {
-            if options.readonly {
-                let path = self.path().display().to_string();
-                return Err(Error::ReadOnly { path, problem: "this handle only reads".into() });
-            }
             return record(engine, request, caller, patience);
         }
         if let Request::Doctor(_) = request {
@@ -231,11 +233,13 @@ impl Ledger {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "these two do more than one write")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "these do more than one write")]
 fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration) -> Result<Response, Error> {
     match request {
         Request::Cancel(cancel) => cancel::cancel(engine, cancel, &caller, patience),
+        Request::FlowCancel(cancel) => cancel::cancel_flow(engine, cancel, &caller, patience),
         Request::Maintenance(maintenance) => maintain(engine, &maintenance, &caller, patience),
+        Request::Prune(prune) => self::prune(engine, &prune, &caller, patience).map(Response::Prune),
         request => engine.write(request, caller, patience),
     }
 }
@@ -249,18 +253,43 @@ fn look(
     goes_on: GoesOn<'_>,
 ) -> Result<Response, Error> {
     match request {
-        Request::Wait(wait) => wait::wait(engine, wait, caller, patience, goes_on).map(Response::Wait),
+        Request::Wait(wait) => {
+            if let Some(recipient) = &wait.ack {
+                engine.read(patience, |sql| notices::known(sql, recipient, caller))?;
+            }
+            let told = wait::wait(engine, wait, caller, patience, goes_on)?;
+            match wait.ack {
+                // What it is told is what stands there when it is acknowledged: no newer outcome is taken for delivered.
+                Some(_) => {
+                    let lookups = told.tasks.iter().map(|view| view.task.id.into()).collect();
+                    engine.write(Request::Wait(Wait { lookups, ..wait.clone() }), caller.clone(), patience)
+                }
+                None => Ok(Response::Wait(told)),
+            }
+        }
         Request::Watch(watch) => wait::watch(engine, watch, caller, patience, goes_on).map(Response::Watch),
         request => engine.read(patience, |sql| read::execute(sql, request, caller)),
     }
 }
 
-/// Whether a request may record something as it stands: a preview and a look at the settings do not.
+/// Whether a request that reads may record something at its end.
+#[expect(clippy::wildcard_enum_match_arm, reason = "one does")]
+fn ends_by_recording(request: &Request) -> bool {
+    match request {
+        Request::Wait(wait) => wait.ack.is_some(),
+        _ => false,
+    }
+}
+
+/// Whether a request may record something as it stands: a preview and a look at the settings do not, and showing a task
+/// does where it acknowledges notices.
 #[expect(clippy::wildcard_enum_match_arm, reason = "of all others the core says it")]
 fn records(request: &Request) -> bool {
     match request {
         Request::Maintenance(maintenance) => maintenance.apply,
         Request::Config(config) => !config.set.is_empty(),
+        Request::Show(show) => show.ack.is_some(),
+        Request::Prune(prune) => !prune.dry_run,
         request => request.name().writes(),
     }
 }
@@ -269,7 +298,7 @@ fn records(request: &Request) -> bool {
 #[expect(clippy::wildcard_enum_match_arm, reason = "of all others `records` says it")]
 fn only_records(request: &Request) -> bool {
     match request {
-        Request::Cancel(_) | Request::Maintenance(_) => false,
+        Request::Cancel(_) | Request::FlowCancel(_) | Request::Maintenance(_) | Request::Prune(_) => false,
         request => records(request),
     }
 }
@@ -312,6 +341,30 @@ fn maintain(
                 changes,
                 held: report.held,
             }));
+        }
+    }
+}
+
+/// Removes what is due, in batches, until nothing is.
+fn prune(engine: &Engine, request: &Prune, caller: &Caller, patience: Duration) -> Result<PruneReport, Error> {
+    let apply = |due| {
+        let request = Request::Prune(request.clone());
+        let report = Prune::reply(engine.write(request, Caller { due, ..caller.clone() }, patience)?);
+        report.ok_or_else(|| Error::internal("a pruning that answers something else"))
+    };
+    let mut sum = apply(Vec::new())?;
+    loop {
+        let due =
+            engine.read(patience, |sql| prune::look(sql, request, prune::LOOK, caller, &caller.world.moment()))?;
+        let before = sum.clone();
+        for batch in due.chunks(prune::BATCH) {
+            sum = sum.plus(apply(batch.to_vec())?);
+        }
+        if due.is_empty() {
+            sum = sum.plus(apply(Vec::new())?);
+        }
+        if sum == before {
+            return Ok(sum);
         }
     }
 }

@@ -1,31 +1,50 @@
 //! Notices: listed, claimed, answered.
 
 use crate::caller::{Caller, Written};
+use crate::config;
 use crate::find::{self, Purpose, Scope};
 use crate::platform;
 use crate::record::{self, stored_number};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    ClaimedNotices, Error, EventKind, Millis, Moment, Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId,
-    NoticeList, NoticePage, NoticeState, NoticeView, Notices, NoticesClaim, Response, Seq, TaskNumber, bounds,
-    decide_notice, message,
+    ClaimedNotices, Error, Event, EventKind, Millis, Moment, Notice, NoticeClaim, NoticeCommand, NoticeDecision,
+    NoticeId, NoticeList, NoticePage, NoticeState, NoticeView, Notices, NoticesClaim, Recipient, Response, Seq, Since,
+    Task, TaskId, TaskNumber, bounds, decide_notice, message,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
+use serde::{Deserialize, Serialize};
 
 /// A notice as it is stored, with what it is decided and told by.
 struct Stored {
     notice: Notice,
-    /// The outcome that its task is in.
-    generation: u32,
+    /// What its task has come to since.
+    since: Since,
     kind: u8,
+    /// What it keeps of its task once that is pruned.
+    letter: Option<Letter>,
 }
+
+/// What a dead letter keeps of a task that is pruned.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    /// The task's global id.
+    id: TaskId,
+    /// Its owner.
+    owner: String,
+    /// The notice in words.
+    message: String,
+}
+
+/// Whose a notice is: its task's, or that of the task it outlived.
+const OWNER: &str = "coalesce(task.owner, notice.letter ->> 'owner')";
 
 const COLUMNS: &str =
     "SELECT notice.task, notice.seq, notice.recipient, notice.generation, notice.state, notice.attempts,
-    notice.due_at, notice.claim, notice.consumer, notice.reason, task.generation, event.kind
-    FROM notice JOIN task ON task.number = notice.task JOIN event ON event.seq = notice.seq";
+    notice.due_at, notice.claim, notice.consumer, notice.reason, coalesce(task.generation, notice.generation),
+    coalesce(task.notify, '') = 'silent', notice.kind, notice.letter
+    FROM notice LEFT JOIN task ON task.number = notice.task";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let number = |place: usize| row.get::<_, i64>(place).map(|value| u64::try_from(value).unwrap_or(0));
@@ -45,8 +64,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
             claim: token.map(|token| NoticeClaim { token, consumer }),
             reason: row.get(9)?,
         },
-        generation: row.get(10)?,
-        kind: row.get(11)?,
+        since: Since { generation: row.get(10)?, silent: row.get(11)? },
+        kind: row.get(12)?,
+        letter: row.get::<_, Option<String>>(13)?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 
@@ -59,9 +79,10 @@ pub(crate) fn list(sql: &Connection, notices: &Notices, caller: &Caller, at: &Mo
         tests.push(text.replace('?', &format!("?{}", values.len())));
     };
     if let Some(owner) = &caller.owner {
-        test("task.owner = ?", owner.clone().into());
+        test(&format!("{OWNER} = ?"), owner.clone().into());
     }
     if let Some(recipient) = &notices.recipient {
+        known(sql, recipient, caller)?;
         test("notice.recipient = ?", recipient.clone().into());
     }
     if let Some(lookup) = &notices.task {
@@ -99,6 +120,7 @@ pub(crate) fn claim(
     caller: &Caller,
     at: &Moment,
 ) -> Result<Written, Failure> {
+    request.recipients.iter().try_for_each(|recipient| known(sql, recipient, caller))?;
     let limit = request.limit.unwrap_or(bounds::NOTICES_DEFAULT) as usize;
     let token = match caller.world {
         World::Real => format!("{:016x}", u64::from_le_bytes(platform::random_bytes())),
@@ -108,7 +130,7 @@ pub(crate) fn claim(
     let command = NoticeCommand::Claim(claim, request.lease.unwrap_or(bounds::NOTICES_LEASE));
     let recipients = serde_json::to_string(&request.recipients).map_err(|error| Error::internal(error.to_string()))?;
     let query = format!(
-        "{COLUMNS} WHERE notice.state <= 2 AND notice.due_at <= ?1 AND (?2 IS NULL OR task.owner = ?2)
+        "{COLUMNS} WHERE notice.state <= 2 AND notice.due_at <= ?1 AND (?2 IS NULL OR {OWNER} = ?2)
             AND (?3 = '[]' OR notice.recipient IN (SELECT value FROM json_each(?3)))
             ORDER BY notice.seq, notice.recipient LIMIT ?4"
     );
@@ -133,6 +155,75 @@ pub(crate) fn claim(
     }
     let claim = (!claimed.is_empty()).then_some(token);
     Ok(Written { response: Response::NoticesClaim(ClaimedNotices { claim, notices: claimed }), wrote })
+}
+
+/// Refuses a recipient that nobody has registered, and one that is another owner: foreign looks like absent.
+pub(crate) fn known(sql: &Connection, recipient: &str, caller: &Caller) -> Result<(), Failure> {
+    let given = Recipient::parse("recipient", recipient)?;
+    let foreign = |owner: &str| caller.owner.as_deref().is_some_and(|own| own != owner);
+    let absent = match (given.subscriber(), given.owner()) {
+        (Some(name), _) => !config::subscribers(sql)?.iter().any(|subscriber| subscriber.name == name),
+        (None, Some(owner)) => foreign(owner),
+        (None, None) => false,
+    };
+    match absent {
+        true => Err(Error::UnknownRecipient { recipient: recipient.to_owned() }.into()),
+        false => Ok(()),
+    }
+}
+
+/// Marks delivered what a recipient is owed about a task: it has read it. Answers whether anything was.
+pub(crate) fn read_by(
+    sql: &Connection,
+    task: TaskNumber,
+    recipient: &str,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<bool, Failure> {
+    known(sql, recipient, caller)?;
+    let query = format!("{COLUMNS} WHERE notice.task = ?1 AND notice.recipient = ?2 AND notice.state IN (1, 2, 5)");
+    let mut statement = sql.prepare_cached(&query)?;
+    let open = statement.query_map((stored_number(task.0)?, recipient), read)?;
+    let open = open.collect::<rusqlite::Result<Vec<Stored>>>()?;
+    let mut wrote = false;
+    for stored in open {
+        wrote |= apply(sql, stored, &NoticeCommand::Read, at.now)?.is_none_or(|(_, changed)| changed);
+    }
+    Ok(wrote)
+}
+
+/// Has the notices of a task that is pruned outlive it: what nobody claimed becomes a dead letter, and dead letters keep
+/// what they need of the task. Answers how many were unclaimed.
+pub(crate) fn outlive(sql: &Connection, task: TaskNumber, at: &Moment) -> Result<u64, Failure> {
+    let query = format!("{COLUMNS} WHERE notice.task = ?1 AND notice.state IN (1, 2, 5)");
+    let mut statement = sql.prepare_cached(&query)?;
+    let kept = statement.query_map([stored_number(task.0)?], read)?.collect::<rusqlite::Result<Vec<Stored>>>()?;
+    if kept.is_empty() {
+        return Ok(0);
+    }
+    let Some(task) = find::by_number(sql, task, Scope(None))?.map(|found| found.task) else { return Ok(0) };
+    let mut unclaimed = 0;
+    for Stored { notice, .. } in kept {
+        let message = words(sql, &task, &notice)?;
+        let letter = Letter { id: task.id, owner: task.owner.clone(), message };
+        let letter = serde_json::to_string(&letter).map_err(|error| Error::internal(error.to_string()))?;
+        let dead = notice.unclaimed(at.now);
+        unclaimed += u64::from(notice.state != NoticeState::Dead);
+        sql.prepare_cached(
+            "UPDATE notice SET state = ?4, due_at = ?5, reason = ?6, letter = ?7
+                WHERE task = ?1 AND seq = ?2 AND recipient = ?3",
+        )?
+        .execute((
+            stored_number(dead.number.0)?,
+            stored_number(dead.seq.0)?,
+            &dead.recipient,
+            dead.state as u8,
+            dead.due_at.get(),
+            &dead.reason,
+            letter,
+        ))?;
+    }
+    Ok(unclaimed)
 }
 
 /// How many notices were claimed so far: names the claims of a test.
@@ -165,7 +256,7 @@ pub(crate) fn change(
 
 fn one(sql: &Connection, id: &NoticeId, scope: Scope<'_>) -> Result<Stored, Failure> {
     let query = format!(
-        "{COLUMNS} WHERE notice.seq = ?1 AND (?2 IS NULL OR notice.recipient = ?2) AND (?3 IS NULL OR task.owner = ?3)"
+        "{COLUMNS} WHERE notice.seq = ?1 AND (?2 IS NULL OR notice.recipient = ?2) AND (?3 IS NULL OR {OWNER} = ?3)"
     );
     let mut statement = sql.prepare_cached(&query)?;
     let found = statement.query_map((stored_number(id.seq.0)?, &id.recipient, scope.0), read)?;
@@ -187,7 +278,7 @@ fn apply(
     let place = |notice: &Notice| -> Result<(i64, i64), Failure> {
         Ok((stored_number(notice.number.0)?, stored_number(notice.seq.0)?))
     };
-    match decide_notice(&stored.notice, command, stored.generation, now)? {
+    match decide_notice(&stored.notice, command, stored.since, now)? {
         NoticeDecision::Unchanged => Ok(Some((stored, false))),
         NoticeDecision::Withdrawn => {
             let (task, seq) = place(&stored.notice)?;
@@ -221,19 +312,31 @@ fn apply(
     }
 }
 
+/// A notice of a task that is there, in words.
+fn words(sql: &Connection, task: &Task, notice: &Notice) -> Result<String, Failure> {
+    let query = "SELECT kind, data FROM event WHERE seq = ?1";
+    let event = sql.prepare_cached(query)?.query_row([stored_number(notice.seq.0)?], |row| {
+        let (kind, data): (u8, Option<String>) = (row.get(0)?, row.get(1)?);
+        Ok(Event::from_stored(kind, data.as_deref()))
+    })?;
+    Ok(message(task, &event, notice.generation))
+}
+
 fn view(sql: &Connection, stored: Stored, world: World, at: &Moment) -> Result<NoticeView, Failure> {
-    let Stored { notice, kind, .. } = stored;
-    let Some(task) = find::by_number(sql, notice.number, Scope(None))? else {
-        return Err(Error::internal("a notice without a task").into());
-    };
+    let Stored { notice, kind, letter, .. } = stored;
     let kind = EventKind::from_code(kind);
-    let text = kind.map(|kind| message(&task.task, kind)).unwrap_or_default();
+    let task = find::by_number(sql, notice.number, Scope(None))?.map(|found| found.task);
+    let (id, text) = match (&task, letter) {
+        (Some(task), _) => (task.id, words(sql, task, &notice)?),
+        (None, Some(letter)) => (letter.id, letter.message),
+        (None, None) => return Err(Error::internal("a notice without a task").into()),
+    };
     Ok(NoticeView {
         notice: notice.id(),
-        key: format!("{}/{}", task.task.id, notice.id()),
+        key: format!("{id}/{}", notice.id()),
         kind: kind.map_or("unknown", EventKind::as_str).into(),
         message: text,
-        task: record::view(sql, task.task, world, at)?,
+        task: task.map(|task| record::view(sql, task, world, at)).transpose()?,
         state: notice,
     })
 }

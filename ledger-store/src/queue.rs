@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) struct Job {
     pub(crate) request: Request,
     pub(crate) caller: Caller,
-    /// The id of a task that it may create: the same if it runs again.
+    /// The id of a task or flow that it may create: the same if it runs again.
     pub(crate) fresh: TaskId,
     pub(crate) deadline: Deadline,
     /// Requests of one caller with the same mark are carried out in their order; 0 is no mark.
@@ -25,7 +25,8 @@ pub(crate) struct Job {
 
 impl Job {
     pub(crate) fn new(request: Request, caller: Caller, patience: Duration) -> Job {
-        let random = if let Request::Create(_) = request { platform::random_bytes() } else { [0; 10] };
+        let creates = matches!(request, Request::Create(_) | Request::FlowCreate(_));
+        let random = if creates { platform::random_bytes() } else { [0; 10] };
         let fresh = TaskId::from_parts(caller.world.moment().now, random);
         Job { request, caller, fresh, deadline: Deadline::after(patience), series: 0, outcome: Mutex::new(None) }
     }

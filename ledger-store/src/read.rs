@@ -3,6 +3,8 @@
 use crate::caller::{Caller, LOCAL};
 use crate::config;
 use crate::find::{self, Purpose};
+use crate::flows;
+use crate::prune;
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
@@ -35,7 +37,16 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
         Request::Config(config) => config::settings(sql, config).map(Response::Config),
         Request::Verify(_) => verify::verify(sql, caller.scope()).map(Response::Verify),
         Request::Notices(notices) => crate::notices::list(sql, notices, caller, at).map(Response::Notices),
-        Request::NoticesClaim(_)
+        Request::FlowList(list) => flows::list(sql, list, caller).map(Response::FlowList),
+        Request::FlowShow(show) => flows::show(sql, &show.flow, caller).map(Response::FlowShow),
+        Request::Prune(prune) => prune::preview(sql, prune, caller, at).map(Response::Prune),
+        Request::FlowCreate(_)
+        | Request::FlowWait(_)
+        | Request::FlowResume(_)
+        | Request::FlowFinish(_)
+        | Request::FlowFail(_)
+        | Request::FlowCancel(_)
+        | Request::NoticesClaim(_)
         | Request::NoticesAck(_)
         | Request::NoticesNack(_)
         | Request::NoticesRetry(_)
@@ -150,6 +161,10 @@ fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Fail
         let parent = find::task(sql, parent, caller.scope(), Purpose::Read)?;
         filter.test("parent = ?", parent.task.id.as_bytes().to_vec());
     }
+    if let Some(flow) = &list.flow {
+        let (test, id) = flows::membership(sql, flow, caller.scope())?;
+        filter.test(test, id);
+    }
     if let Some(after) = &list.after {
         let cursor: Option<i64> = after.parse().ok();
         let wrong = || Error::invalid("list.after", format!("{after:?}"), "the `next` of an earlier page");
@@ -165,7 +180,8 @@ fn history(sql: &Connection, history: &History, caller: &Caller) -> Result<Event
     let mut events = record::history(sql, &stored, history.after)?;
     events.truncate(history.limit.unwrap_or(bounds::LIST_MOST) as usize);
     let next = events.last().map_or(history.after, |event| event.seq);
-    Ok(Events { events, next })
+    // A task goes with its whole history or not at all.
+    Ok(Events { events, next, truncated: false })
 }
 
 /// The events after a cursor; from the ledger's end if there is none.
@@ -189,7 +205,8 @@ pub(crate) fn events(sql: &Connection, watch: &Watch, after: Option<Seq>, caller
         Some(last) if events.len() >= limit as usize => last.seq,
         Some(_) | None => after.max(last_seq(sql)?),
     };
-    Ok(Events { events, next })
+    let truncated = watch.lookup.is_none() && after < prune::newest(sql, caller.scope())?;
+    Ok(Events { events, next, truncated })
 }
 
 fn all_events(sql: &Connection, after: Seq, limit: u32, caller: &Caller) -> Result<Vec<HistoryEvent>, Failure> {
@@ -215,7 +232,8 @@ fn all_events(sql: &Connection, after: Seq, limit: u32, caller: &Caller) -> Resu
 
 /// The newest event's place.
 pub(crate) fn last_seq(sql: &Connection) -> Result<Seq, Failure> {
-    let query = "SELECT coalesce(max(seq), 0) FROM event";
+    let query =
+        "SELECT max(coalesce((SELECT max(seq) FROM event), 0), (SELECT value FROM meta WHERE key = 'pruned_seq'))";
     let last: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
     Ok(Seq(u64::try_from(last).unwrap_or(0)))
 }

@@ -1,11 +1,14 @@
 //! One command on one task inside a transaction: load, decide, append events, write the row, write the notices owed.
 
+use crate::config;
+use crate::flows;
+use crate::prune;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    Answer, Birth, Command, Delivery, Error, Event, Evidence, HistoryEvent, Liveness, Millis, Moment, Seq, Task,
-    TaskId, TaskNumber, TaskView, decide, evolve, judge, owed,
+    Answer, Birth, Command, Delivery, Error, Event, EventKind, Evidence, HistoryEvent, Liveness, Millis, Moment,
+    Recipient, SILENCED, Seq, Subscriber, Task, TaskId, TaskNumber, TaskView, decide, evolve, judge, owed, pace,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -52,6 +55,9 @@ pub(crate) fn command(sql: &Connection, stored: Stored, command: &Command, at: &
     let before = row::before(sql, &stored)?;
     let stored = apply(sql, stored, &decision.events, now)?;
     row::update(sql, &before, &stored, revision)?;
+    if let Some(flow) = stored.task.flow.filter(|_| !stored.task.status.is_active()) {
+        flows::settled(sql, flow, now)?;
+    }
     Ok(Recorded { stored, answer: decision.answer, wrote: true })
 }
 
@@ -81,7 +87,7 @@ pub(crate) fn append(
     at: Millis,
     data: Option<&str>,
 ) -> Result<Seq, Failure> {
-    let seq = next(sql, "SELECT coalesce(max(seq), 0) + 1 FROM event")?;
+    let seq = prune::next(sql, "event", "seq", "pruned_seq")?;
     let (task, prev) = (stored_number(stored.task.number.0)?, stored_number(stored.last_event.0)?);
     sql.prepare_cached("INSERT INTO event (seq, task, prev, at, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
         .execute((stored_number(seq)?, task, prev, at.get(), kind, data))?;
@@ -96,32 +102,71 @@ pub(crate) fn notices(
     seqs: &[Seq],
     now: Millis,
 ) -> Result<(), Failure> {
-    let owed = owed(task, events);
+    let number = stored_number(task.number.0)?;
+    let heard = "SELECT 1 FROM notice WHERE task = ?1 AND state IN (2, 3) LIMIT 1";
+    let told = events.contains(&Event::Recovered) && sql.prepare_cached(heard)?.exists([number])?;
+    let owed = owed(task, events, told);
     if owed.withdraws {
-        sql.prepare_cached("DELETE FROM notice WHERE task = ?1 AND state = 1")?
-            .execute([stored_number(task.number.0)?])?;
+        sql.prepare_cached("DELETE FROM notice WHERE task = ?1 AND state = 1")?.execute([number])?;
     }
-    for seq in owed.events.iter().filter_map(|place| seqs.get(*place)) {
-        sql.prepare_cached(
-            "INSERT INTO notice (task, seq, recipient, generation, state, due_at) VALUES (?1, ?2, ?3, ?4, 1, ?5)",
-        )?
-        .execute((
-            stored_number(task.number.0)?,
-            stored_number(seq.0)?,
-            &owed.recipient.0,
-            task.generation,
-            now.get(),
-        ))?;
+    if owed.silences {
+        let dismiss = "UPDATE notice SET state = 4, reason = ?2 WHERE task = ?1 AND state = 1";
+        sql.prepare_cached(dismiss)?.execute((number, SILENCED))?;
+    }
+    if owed.events.is_empty() {
+        return Ok(());
+    }
+    let subscribers = config::subscribers(sql)?;
+    let subscribed = subscribers.iter().filter(|subscriber| subscriber.filter.fits(task));
+    let recipients: Vec<Recipient> =
+        std::iter::once(Recipient::of(task)).chain(subscribed.map(Subscriber::recipient)).collect();
+    for place in owed.events {
+        let (Some(seq), Some(kind)) = (seqs.get(place), events.get(place).and_then(Event::kind)) else { continue };
+        for recipient in &recipients {
+            let is_progress = kind == EventKind::Progress;
+            let owed_at = if is_progress { paced(sql, number, recipient, now)? } else { now };
+            sql.prepare_cached(
+                "INSERT INTO notice (task, seq, recipient, kind, generation, state, owed_at, due_at)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)",
+            )?
+            .execute((
+                number,
+                stored_number(seq.0)?,
+                &recipient.0,
+                kind as u8,
+                task.generation,
+                owed_at.get(),
+            ))?;
+        }
     }
     Ok(())
 }
 
-/// The number of the next task.
-pub(crate) fn next_number(sql: &Connection) -> Result<TaskNumber, Failure> {
-    next(sql, "SELECT coalesce(max(number), 0) + 1 FROM task").map(TaskNumber)
+/// When a notice of progress is due; the one that still waits is withdrawn for it.
+fn paced(sql: &Connection, task: i64, recipient: &Recipient, now: Millis) -> Result<Millis, Failure> {
+    let newest = "SELECT owed_at, state = 1 AND attempts = 0, seq FROM notice
+        WHERE task = ?1 AND recipient = ?2 AND kind = 3 ORDER BY seq DESC LIMIT 1";
+    let read = |row: &rusqlite::Row<'_>| Ok((Millis::clamped(row.get(0)?), row.get(1)?, row.get(2)?));
+    let before: Option<(Millis, bool, i64)> =
+        sql.prepare_cached(newest)?.query_row((task, &recipient.0), read).optional()?;
+    let (owed_at, withdraws) = pace(before.map(|(at, waits, _)| (at, waits)), config::progress_interval(sql)?, now);
+    if let Some((_, _, seq)) = before.filter(|_| withdraws) {
+        sql.prepare_cached("DELETE FROM notice WHERE task = ?1 AND seq = ?2 AND recipient = ?3")?.execute((
+            task,
+            seq,
+            &recipient.0,
+        ))?;
+    }
+    Ok(owed_at)
 }
 
-fn next(sql: &Connection, query: &str) -> Result<u64, Failure> {
+/// The number of the next task.
+pub(crate) fn next_number(sql: &Connection) -> Result<TaskNumber, Failure> {
+    prune::next(sql, "task", "number", "pruned_number").map(TaskNumber)
+}
+
+/// The next of a series of numbers.
+pub(crate) fn next(sql: &Connection, query: &str) -> Result<u64, Failure> {
     let number: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
     u64::try_from(number).map_err(|_| Error::internal("a negative number").into())
 }

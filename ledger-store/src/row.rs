@@ -1,8 +1,8 @@
 //! A task as a row of the table, and back.
 
 use bgledger_core::{
-    Artifact, Cancel, Executor, Failure as TaskFailure, Group, Json, Lease, Metadata, Millis, NotifyPolicy, Output,
-    ProgressPoint, Seq, Span, Status, Task, TaskId, TaskNumber, Usage,
+    Artifact, Cancel, Executor, Failure as TaskFailure, FlowId, Group, Json, Lease, Metadata, Millis, NotifyPolicy,
+    Output, ProgressPoint, Seq, Span, Status, Task, TaskId, TaskNumber, Usage,
 };
 use rusqlite::types::{ToSql, Type, Value};
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -22,21 +22,9 @@ pub(crate) struct Stored {
 }
 
 /// The columns that never change, then those that do. The order is the order of `values` and of `read`.
-const FIXED: [&str; 12] = [
-    "number",
-    "id",
-    "owner",
-    "key",
-    "runtime",
-    "flow",
-    "queue_timeout",
-    "timeout",
-    "label",
-    "metadata",
-    "task",
-    "origin",
-];
-const MOVING: [&str; 47] = [
+const FIXED: [&str; 11] =
+    ["number", "id", "owner", "key", "runtime", "queue_timeout", "timeout", "label", "metadata", "task", "origin"];
+const MOVING: [&str; 48] = [
     "status",
     "revision",
     "generation",
@@ -69,6 +57,7 @@ const MOVING: [&str; 47] = [
     "requester_agent",
     "parent",
     "root",
+    "flow",
     "retry_of",
     "notify",
     "outcome",
@@ -181,7 +170,6 @@ fn fixed(task: &Task) -> rusqlite::Result<Vec<Value>> {
         text(Some(&task.owner)),
         text(task.key.as_deref()),
         text(Some(&task.runtime)),
-        id(task.flow),
         span(task.queue_timeout),
         span(task.timeout),
         text(Some(&task.label)),
@@ -249,6 +237,7 @@ fn moving(sql: &Connection, stored: &Stored) -> rusqlite::Result<Vec<Value>> {
         text(task.requester_agent.as_deref()),
         id(task.parent),
         id(task.root),
+        task.flow.map_or(Value::Null, |flow| Value::Blob(flow.as_bytes().to_vec())),
         id(task.retry_of),
         text(Some(task.notify.as_str())),
         text(task.outcome.as_deref()),
@@ -360,7 +349,7 @@ pub(crate) fn read(sql: &Connection, row: &Row<'_>) -> rusqlite::Result<Stored> 
     let c = &mut columns;
     let number = TaskNumber(c.count()?);
     let id = TaskId::from_bytes(c.take()?);
-    let (owner, key, runtime, flow) = (c.take()?, c.take()?, c.take()?, c.id()?);
+    let (owner, key, runtime) = (c.take()?, c.take()?, c.take()?);
     let (queue_timeout, timeout, label) = (c.span()?, c.span()?, c.take()?);
     let metadata = c.json::<Metadata>()?.unwrap_or_default();
     let (task, origin) = (c.take()?, c.parsed(Json::parse)?);
@@ -381,7 +370,9 @@ pub(crate) fn read(sql: &Connection, row: &Row<'_>) -> rusqlite::Result<Stored> 
     };
     let (kind, source_id, run_id) = (c.take()?, c.take()?, c.take()?);
     let (requester_session, session, agent, requester_agent) = (c.take()?, c.take()?, c.take()?, c.take()?);
-    let (parent, root, retry_of) = (c.id()?, c.id()?, c.id()?);
+    let (parent, root) = (c.id()?, c.id()?);
+    let flow = c.take::<Option<[u8; 16]>>()?.map(FlowId::from_bytes);
+    let retry_of = c.id()?;
     let notify = NotifyPolicy::from_stored(&c.take::<String>()?);
     let (outcome, reason, waiting_on) = (c.take()?, c.take()?, c.take()?);
     let (exit_code, signal) = (c.count_or_none()?, c.count_or_none()?);

@@ -5,6 +5,8 @@
 //! that were in flight together, left in a file without a name. Our old connection still reads it.
 
 use crate::find::{self, Key, Scope};
+use crate::flows;
+use crate::prune;
 use crate::record::{self, stored_number};
 use crate::row::{self, Moving, Stored};
 use crate::sqlite::Failure;
@@ -25,6 +27,7 @@ pub(crate) struct Wreck {
     tasks: BTreeMap<TaskNumber, Stored>,
     policy: Vec<Policy>,
     answers: Vec<Answer>,
+    flows: Vec<flows::Stored>,
 }
 
 /// A row of `config`.
@@ -79,7 +82,7 @@ pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Wreck, Failure> {
         Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
     })?;
     let answers = answers.collect::<Result<_, _>>()?;
-    Ok(Wreck { after, events, tasks, policy, answers })
+    Ok(Wreck { after, events, tasks, policy, answers, flows: flows::gather(sql, after)? })
 }
 
 /// Records again, in the order in which they happened, every event that the ledger has not: at the same place, unless
@@ -90,6 +93,10 @@ pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure>
     let mut of_task: BTreeMap<TaskNumber, Vec<&Lost>> = BTreeMap::new();
     wreck.events.iter().for_each(|lost| of_task.entry(lost.task).or_default().push(lost));
     for (number, old) in &wreck.tasks {
+        // What others have pruned meanwhile is over.
+        if prune::is_pruned(sql, old.task.id)? {
+            continue;
+        }
         let lost = of_task.get(number).map_or(&[][..], Vec::as_slice);
         let returning = Returning::of(sql, old, lost, wreck.after, &mut next)?;
         tasks.insert(*number, returning);
@@ -111,6 +118,7 @@ pub(crate) fn bring_back(sql: &Connection, wreck: &Wreck) -> Result<(), Failure>
     for policy in &wreck.policy {
         sql.prepare_cached(newer)?.execute((&policy.0, &policy.1, policy.2))?;
     }
+    wreck.flows.iter().try_for_each(|flow| flows::bring_back(sql, flow))?;
     // What was answered is not asked again, wherever its event is now.
     let answered = "UPDATE notice SET state = ?4, attempts = ?5, reason = ?6
         WHERE task = (SELECT number FROM task WHERE id = ?1) AND seq = ?2 AND recipient = ?3 AND state <= 2";

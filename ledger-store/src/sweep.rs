@@ -3,6 +3,7 @@
 use crate::caller::Caller;
 use crate::config;
 use crate::find::{self, Scope};
+use crate::prune;
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
@@ -10,7 +11,7 @@ use crate::world::World;
 use bgledger_core::audit::{self, Code, Finding, Remedy, Severity};
 use bgledger_core::{
     Audit, AuditReport, AuditSummary, Change, ClockJump, Command, Error, Event, Group, Liveness, MaintenanceReport,
-    Millis, Moment, Sighting, Status, TaskNumber, bounds, decide, evolve,
+    Millis, Moment, Prune, Sighting, Status, TaskNumber, bounds, decide, evolve,
 };
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
@@ -66,7 +67,7 @@ fn examine(
 // ---- the clock ----------------------------------------------------------------------------------------------
 
 /// The jump of the wall clock since maintenance last believed it, if there was one.
-fn jump(sql: &Connection, at: &Moment) -> Result<Option<ClockJump>, Failure> {
+pub(crate) fn jump(sql: &Connection, at: &Moment) -> Result<Option<ClockJump>, Failure> {
     let query = "SELECT value FROM meta WHERE key = 'clock'";
     let stored: Option<String> = sql.prepare_cached(query)?.query_row([], |row| row.get(0)).optional()?;
     let sighting = stored.and_then(|text| serde_json::from_str::<Sighting>(&text).ok());
@@ -252,14 +253,21 @@ pub(crate) fn is_due(sql: &Connection, now: Millis) -> Result<bool, Failure> {
 }
 
 /// Sweeps what was found due, if it is still time to: one of several processes wins.
-pub(crate) fn opportune(sql: &Connection, batch: &[TaskNumber], caller: &Caller, at: &Moment) -> Result<(), Failure> {
+pub(crate) fn opportune(
+    sql: &Connection,
+    due: &[TaskNumber],
+    expired: &[TaskNumber],
+    caller: &Caller,
+    at: &Moment,
+) -> Result<(), Failure> {
     if !is_due(sql, at.now)? {
         return Ok(());
     }
     sql.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'swept_at'")?.execute([at.now.get()])?;
-    match apply(sql, batch, false, caller, at) {
+    match apply(sql, due, false, caller, at) {
         // A row that cannot be settled is the audit's to tell, not the writer's who swept.
-        Ok(_) | Err(Failure::Refused(Error::NotDue { .. })) => Ok(()),
-        Err(other) => Err(other),
+        Ok(_) | Err(Failure::Refused(Error::NotDue { .. })) => {}
+        Err(other) => return Err(other),
     }
+    prune::apply(sql, &Prune::default(), expired, false, caller, at).map(drop)
 }

@@ -11,9 +11,12 @@ use rusqlite::Connection;
 const PROBLEMS: usize = 1_000;
 
 /// Anti-joins and counts that must be empty or equal: what is wrong, and a query for it.
-const LOOSE_ENDS: [(&str, &str); 5] = [
+const LOOSE_ENDS: [(&str, &str); 8] = [
     ("events without a task", "SELECT count(*) FROM event WHERE task NOT IN (SELECT number FROM task)"),
-    ("notices without a task", "SELECT count(*) FROM notice WHERE task NOT IN (SELECT number FROM task)"),
+    (
+        "notices without a task",
+        "SELECT count(*) FROM notice WHERE letter IS NULL AND task NOT IN (SELECT number FROM task)",
+    ),
     (
         "counts that differ from what a listing counts",
         "SELECT count(*) FROM (
@@ -26,7 +29,24 @@ const LOOSE_ENDS: [(&str, &str); 5] = [
             SELECT owner, runtime, status, count(*) FROM task WHERE status > 2 GROUP BY 1, 2, 3
             EXCEPT SELECT owner, runtime, status, count FROM tally)",
     ),
-    ("gaps in the order of events", "SELECT coalesce(max(seq) - min(seq) + 1 - count(*), 0) FROM event"),
+    // Pruning leaves gaps below the newest event that went.
+    (
+        "gaps in the order of events",
+        "SELECT coalesce(max(seq) - pruned.value - count(*), 0)
+            FROM event, (SELECT value FROM meta WHERE key = 'pruned_seq') AS pruned WHERE seq > pruned.value",
+    ),
+    (
+        "parents that are gone",
+        "SELECT count(*) FROM task WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM task)",
+    ),
+    (
+        "tasks of a flow that is gone",
+        "SELECT count(*) FROM task WHERE flow IS NOT NULL AND flow NOT IN (SELECT id FROM flow)",
+    ),
+    (
+        "flows that mirror a task which is gone",
+        "SELECT count(*) FROM flow WHERE mirrors IS NOT NULL AND mirrors NOT IN (SELECT id FROM task)",
+    ),
 ];
 
 /// Verifies every task that the scope may see.

@@ -3,7 +3,9 @@
 use crate::caller::{Caller, LOCAL, Written};
 use crate::config;
 use crate::find::{self, Key, Purpose, Scope};
+use crate::flows;
 use crate::notices;
+use crate::prune;
 use crate::record::{self, Recorded};
 use crate::row::Stored;
 use crate::sqlite::Failure;
@@ -11,9 +13,9 @@ use crate::sweep;
 use crate::world::World;
 use bgledger_core::{
     Answer, Birth, CancelEvidence, CancelReply, CancelRequest, Cancelled, CancelledTask, Claim, ClaimSpec, Command,
-    Create, Created, Error, ExecutorSpec, Family, Finish, Heartbeat, Liveness, Lookup, Moment, NoticeCommand,
-    NoticeList, Notify, ProgressRequest, Recorded as RecordedReply, Request, Response, Settle, Settlement, Start,
-    Status, TaskId, TaskNumber,
+    Create, Created, Error, ExecutorSpec, Family, Fill, Finish, FlowLookup, Heartbeat, Late, Liveness, Lookup, Moment,
+    NoticeCommand, NoticeList, Notify, ProgressRequest, Recorded as RecordedReply, Request, Response, Settle,
+    Settlement, Show, Shown, Start, Status, TaskId, TaskNumber, Tasks, Wait,
 };
 use rusqlite::Connection;
 
@@ -24,7 +26,11 @@ pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
             let spec = start.executor.as_ref().unwrap_or(&caller.executor);
             start.lease.is_some() || matches!(spec, ExecutorSpec::External | ExecutorSpec::Identity(_))
         }
-        Request::Progress(_) | Request::Heartbeat(_) | Request::Maintenance(_) | Request::NoticesClaim(_) => false,
+        Request::Progress(_)
+        | Request::Heartbeat(_)
+        | Request::Maintenance(_)
+        | Request::Prune(_)
+        | Request::NoticesClaim(_) => false,
         Request::Create(_)
         | Request::Finish(_)
         | Request::Settle(_)
@@ -35,14 +41,22 @@ pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
         | Request::NoticesRetry(_)
         | Request::NoticesDrop(_)
         | Request::NoticesDismiss(_)
+        | Request::FlowCreate(_)
+        | Request::FlowWait(_)
+        | Request::FlowResume(_)
+        | Request::FlowFinish(_)
+        | Request::FlowFail(_)
+        | Request::FlowCancel(_)
         | Request::Config(_) => true,
+        Request::Show(show) => show.ack.is_some(),
+        Request::Wait(wait) => wait.ack.is_some(),
         Request::Notices(_)
+        | Request::FlowList(_)
+        | Request::FlowShow(_)
         | Request::List(_)
-        | Request::Show(_)
         | Request::History(_)
         | Request::Tree(_)
         | Request::Watch(_)
-        | Request::Wait(_)
         | Request::Stats(_)
         | Request::Audit(_)
         | Request::Doctor(_)
@@ -96,13 +110,21 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
                 .into())
         }
         Request::Config(config) => config::apply(sql, config),
+        Request::FlowCreate(create) => flows::create(sql, create, caller, fresh, &at),
+        Request::FlowWait(_) | Request::FlowResume(_) | Request::FlowFinish(_) | Request::FlowFail(_) => {
+            flows::advance(sql, request, caller, &at)
+        }
+        Request::FlowCancel(cancel) => flows::cancel(sql, cancel, caller, &at),
+        Request::Prune(prune) => prune::prune(sql, prune, &caller.due, caller, &at),
+        Request::Show(show) => self::show(sql, show, caller, &at),
+        Request::Wait(wait) => ended(sql, wait, caller, &at),
         Request::Notices(_)
+        | Request::FlowList(_)
+        | Request::FlowShow(_)
         | Request::List(_)
-        | Request::Show(_)
         | Request::History(_)
         | Request::Tree(_)
         | Request::Watch(_)
-        | Request::Wait(_)
         | Request::Stats(_)
         | Request::Audit(_)
         | Request::Doctor(_)
@@ -114,17 +136,45 @@ fn answer((list, wrote): (NoticeList, bool), response: impl Fn(NoticeList) -> Re
     Ok(Written { response: response(list), wrote })
 }
 
+/// Shows a task to a recipient, who need not be told of it again.
+fn show(sql: &Connection, show: &Show, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let task = find::task(sql, &show.lookup, caller.scope(), Purpose::Read)?.task;
+    let wrote = match &show.ack {
+        Some(recipient) => notices::read_by(sql, task.number, recipient, caller, at)?,
+        None => false,
+    };
+    let task = record::view(sql, task, caller.world, at)?;
+    Ok(Written { response: Response::Show(Shown { task }), wrote })
+}
+
+/// Shows tasks that were waited for to a recipient, who need not be told of those that ended again.
+fn ended(sql: &Connection, wait: &Wait, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
+    let (mut tasks, mut wrote) = (Vec::with_capacity(wait.lookups.len()), false);
+    for lookup in &wait.lookups {
+        let task = find::task(sql, lookup, caller.scope(), Purpose::Read)?.task;
+        if let Some(recipient) = wait.ack.as_ref().filter(|_| !task.status.is_active()) {
+            wrote |= notices::read_by(sql, task.number, recipient, caller, at)?;
+        }
+        tasks.push(record::view(sql, task, caller.world, at)?);
+    }
+    Ok(Written { response: Response::Wait(Tasks { tasks }), wrote })
+}
+
+/// Whose a new record is.
+pub(crate) fn owner_of(caller: &Caller, field: &str, given: Option<&String>) -> Result<String, Error> {
+    match (&caller.owner, given) {
+        (Some(owner), Some(given)) if owner != given => {
+            Err(Error::invalid(field, format!("{given:?}"), format!("{owner:?}, whose handle this is")))
+        }
+        (Some(owner), _) => Ok(owner.clone()),
+        (None, given) => Ok(given.cloned().unwrap_or_else(|| LOCAL.into())),
+    }
+}
+
 // ---- create -------------------------------------------------------------------------------------------------
 
 fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at: &Moment) -> Result<Written, Failure> {
-    let owner = match (&caller.owner, &create.owner) {
-        (Some(owner), Some(given)) if owner != given => {
-            let expected = format!("{owner:?}, whose handle this is");
-            return Err(Error::invalid("create.owner", format!("{given:?}"), expected).into());
-        }
-        (Some(owner), _) => owner.clone(),
-        (None, given) => given.clone().unwrap_or_else(|| LOCAL.into()),
-    };
+    let owner = owner_of(caller, "create.owner", create.owner.as_ref())?;
     let scope = caller.scope();
     let parent = create.parent.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Change)).transpose()?;
     let retry_of = create.retry_of.as_ref().map(|lookup| find::task(sql, lookup, scope, Purpose::Name)).transpose()?;
@@ -136,13 +186,16 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
     };
     let existing = match find::by_key(sql, &key, &owner)? {
         Some(stored) => Some(stored),
-        // The transaction ran before and its answer was lost.
-        None => find::by_id(sql, fresh, Scope(Some(&owner)))?,
+        None => {
+            find::unburied(sql, &key, &owner)?;
+            // The transaction ran before and its answer was lost.
+            find::by_id(sql, fresh, Scope(Some(&owner)))?
+        }
     };
     let ran_before = existing.as_ref().is_some_and(|stored| stored.task.id == fresh);
     let notify = match &create.notify {
         Some(policy) => policy.clone(),
-        None => config::notify_default(sql, &runtime)?,
+        None => config::notify_default(sql, &owner, &runtime)?,
     };
     let birth = Birth {
         key: create.key.clone(),
@@ -153,7 +206,8 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
         session: create.session.clone(),
         agent: create.agent.clone(),
         requester_agent: create.requester_agent.clone(),
-        family: parent.map(|parent| family(sql, &parent, None, scope)).transpose()?,
+        family: parent.map(|parent| family(sql, &parent, None, &owner, scope)).transpose()?,
+        flow: create.flow.as_ref().map(|flow| flows::gate(sql, flow, &owner)).transpose()?,
         retry_of: retry_of.map(|stored| stored.task.id),
         label: create.label.clone(),
         task: create.task.clone(),
@@ -185,7 +239,13 @@ fn claim(spec: &ClaimSpec, caller: &Caller) -> Result<Claim, Failure> {
 }
 
 /// The line of a parent, for a new child or for a task that gets the parent later.
-fn family(sql: &Connection, parent: &Stored, child: Option<TaskId>, scope: Scope<'_>) -> Result<Family, Failure> {
+fn family(
+    sql: &Connection,
+    parent: &Stored,
+    child: Option<TaskId>,
+    owner: &str,
+    scope: Scope<'_>,
+) -> Result<Family, Failure> {
     let line = "WITH RECURSIVE line (number, id, parent, depth) AS (
             SELECT number, id, parent, 1 FROM task WHERE id = ?1
             UNION SELECT t.number, t.id, t.parent, line.depth + 1 FROM line JOIN task t ON t.id = line.parent
@@ -194,22 +254,27 @@ fn family(sql: &Connection, parent: &Stored, child: Option<TaskId>, scope: Scope
                (SELECT CASE WHEN ?3 IS NULL OR t.owner = ?3 THEN line.number ELSE ?4 END
                     FROM line JOIN task t USING (number) WHERE t.cancel IS NOT NULL OR t.status = 6 ORDER BY line.depth LIMIT 1),
                (SELECT count(*) FROM line WHERE line.id = ?2)
-                   + (SELECT count(*) FROM task WHERE parent = ?2)
+                   + (SELECT count(*) FROM task WHERE parent = ?2),
+               (SELECT f.number FROM line JOIN task t USING (number) JOIN flow f ON f.id = t.flow
+                    WHERE f.cancel IS NOT NULL ORDER BY line.depth LIMIT 1)
         FROM line";
     let child = child.map(|id| id.as_bytes().to_vec());
     // What is another owner's is not named: the parent stands for it.
     let named = record::stored_number(parent.task.number.0)?;
     let values = (parent.task.id.as_bytes().as_slice(), child, scope.0, named);
     let row = sql.prepare_cached(line)?.query_row(values, |row| {
-        Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(2)?))
+        let (depth, cancelled): (Option<i64>, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok((depth, cancelled, row.get::<_, i64>(2)?, row.get::<_, Option<i64>>(3)?))
     })?;
-    let (depth, cancelled, entangled) = row;
+    let (depth, cancelled, entangled, barred) = row;
     Ok(Family {
         parent: parent.task.id,
         root: parent.task.top(),
         depth: depth.and_then(|depth| usize::try_from(depth).ok()).unwrap_or(usize::MAX),
         cancelled: cancelled.and_then(|number| u64::try_from(number).ok()).map(TaskNumber),
         entangled: entangled > 0,
+        flow: flows::of_parent(sql, parent.task.flow, owner)?,
+        barred: barred.map(|number| flows::barred(sql, number)).transpose()?.flatten(),
     })
 }
 
@@ -222,8 +287,7 @@ fn start(sql: &Connection, start: &Start, caller: &Caller, at: &Moment) -> Resul
         executor: caller.world.executor("start.executor", executor)?,
         lease: start.lease,
         started_at: start.started_at,
-        family: late_family(sql, &stored, start.fill.parent, caller.scope())?,
-        run_taken_by: run_taken_by(sql, &stored, start.fill.run_id.as_deref())?,
+        late: late(sql, &stored, &start.fill, caller.scope())?,
         fill: start.fill.clone(),
     };
     recorded(sql, stored, &Command::Start(claim), caller, at, Response::Start)
@@ -235,21 +299,25 @@ fn progress(sql: &Connection, progress: &ProgressRequest, caller: &Caller, at: &
         token: progress.token(),
         progress: progress.progress(),
         lease: progress.lease,
-        family: late_family(sql, &stored, progress.fill.parent, caller.scope())?,
-        run_taken_by: run_taken_by(sql, &stored, progress.fill.run_id.as_deref())?,
+        late: late(sql, &stored, &progress.fill, caller.scope())?,
     };
     recorded(sql, stored, &command, caller, at, Response::Progress)
 }
 
-fn late_family(
-    sql: &Connection,
-    stored: &Stored,
-    parent: Option<TaskId>,
-    scope: Scope<'_>,
-) -> Result<Option<Family>, Failure> {
-    let Some(parent) = parent else { return Ok(None) };
-    let found = find::task(sql, &Lookup::Id(parent), scope, Purpose::Read)?;
-    family(sql, &found, Some(stored.task.id), scope).map(Some)
+/// What is known of the records that a fill names.
+fn late(sql: &Connection, stored: &Stored, fill: &Fill, scope: Scope<'_>) -> Result<Late, Failure> {
+    let (task, owner) = (&stored.task, stored.task.owner.as_str());
+    let line = |parent: TaskId| -> Result<Family, Failure> {
+        let found = find::task(sql, &Lookup::Id(parent), scope, Purpose::Read)?;
+        family(sql, &found, Some(task.id), owner, scope)
+    };
+    let children = "SELECT 1 FROM task WHERE parent = ?1 LIMIT 1";
+    Ok(Late {
+        family: fill.parent.map(line).transpose()?,
+        flow: fill.flow.map(|flow| flows::gate(sql, &FlowLookup::Id(flow), owner)).transpose()?,
+        run_taken_by: run_taken_by(sql, stored, fill.run_id.as_deref())?,
+        has_children: fill.flow.is_some() && sql.prepare_cached(children)?.exists([task.id.as_bytes().as_slice()])?,
+    })
 }
 
 /// The other task that creating with this run would find.
@@ -311,37 +379,58 @@ fn recorded(
 /// left, is settled.
 fn cancel(sql: &Connection, cancel: &CancelRequest, caller: &Caller, at: &Moment) -> Result<Written, Failure> {
     let top = find::task(sql, &cancel.lookup, caller.scope(), Purpose::Change)?;
-    let mut wrote = false;
-    let mut ask = |stored: Stored| -> Result<(Stored, Cancelled), Failure> {
-        let evidence = cancel_evidence(&stored, caller.world, at);
-        let by = cancel.by.clone().or_else(|| caller.owner.clone());
-        let command = Command::RequestCancel { by, why: cancel.why.clone(), evidence };
-        let done = record::command(sql, stored, &command, at)?;
-        wrote |= done.wrote;
+    let by = cancel.by.clone().or_else(|| caller.owner.clone());
+    let mut asking = Asking { sql, caller, by, why: cancel.why.clone(), at, wrote: false };
+    let ((top, answer), descendants) = asking.tree(top)?;
+    let task = record::view(sql, top.task, caller.world, at)?;
+    let reply = CancelReply { cancel: answer, task, descendants, hooks: Vec::new() };
+    Ok(Written { response: Response::Cancel(reply), wrote: asking.wrote })
+}
+
+/// One request to cancel, on its way to every task that it reaches.
+pub(crate) struct Asking<'a> {
+    pub(crate) sql: &'a Connection,
+    pub(crate) caller: &'a Caller,
+    pub(crate) by: Option<String>,
+    pub(crate) why: Option<String>,
+    pub(crate) at: &'a Moment,
+    /// Whether anything was written.
+    pub(crate) wrote: bool,
+}
+
+impl Asking<'_> {
+    fn ask(&mut self, stored: Stored) -> Result<(Stored, Cancelled), Failure> {
+        let evidence = cancel_evidence(&stored, self.caller.world, self.at);
+        let command = Command::RequestCancel { by: self.by.clone(), why: self.why.clone(), evidence };
+        let done = record::command(self.sql, stored, &command, self.at)?;
+        self.wrote |= done.wrote;
         match done.answer {
             Answer::Cancel(answer) => Ok((done.stored, answer)),
             Answer::Created | Answer::Exists | Answer::Changed | Answer::Unchanged => {
                 Err(Error::internal("a cancel that answers something else").into())
             }
         }
-    };
-    let below = descendants(sql, top.task.id)?;
-    let (top, answer) = ask(top)?;
-    let mut reached = Vec::new();
-    for number in below {
-        // The operator reaches every owner's; an owner neither touches nor names what is another's.
-        let Some(child) = find::by_number(sql, number, caller.scope())? else { continue };
-        if child.task.status.is_final() {
-            continue;
-        }
-        let (child, cancel) = ask(child)?;
-        reached.push(CancelledTask { number: child.task.number, cancel });
     }
-    let task = record::view(sql, top.task, caller.world, at)?;
-    Ok(Written {
-        response: Response::Cancel(CancelReply { cancel: answer, task, descendants: reached, hooks: Vec::new() }),
-        wrote,
-    })
+
+    /// Asks a task and all that descends from it.
+    pub(crate) fn tree(&mut self, top: Stored) -> Result<((Stored, Cancelled), Vec<CancelledTask>), Failure> {
+        let below = descendants(self.sql, top.task.id)?;
+        let top = self.ask(top)?;
+        Ok((top, self.all(&below)?))
+    }
+
+    /// Asks every one of several tasks that is not over for good. The operator reaches every owner's; an owner neither
+    /// touches nor names what is another's.
+    pub(crate) fn all(&mut self, numbers: &[TaskNumber]) -> Result<Vec<CancelledTask>, Failure> {
+        let mut reached = Vec::new();
+        for number in numbers {
+            let found = find::by_number(self.sql, *number, self.caller.scope())?;
+            let Some(task) = found.filter(|found| !found.task.status.is_final()) else { continue };
+            let (task, cancel) = self.ask(task)?;
+            reached.push(CancelledTask { number: task.task.number, cancel });
+        }
+        Ok(reached)
+    }
 }
 
 /// What is known of the executor of a task to be cancelled.

@@ -46,11 +46,28 @@ static void nothing_is_recorded_that_is_not_told(bgl_task *task)
     CODE(bgl_finish(ledger, id, &finish, NULL, &after), BGL_ERROR_INTERNAL);
     CODE(bgl_settle(ledger, id, &settle, NULL, &after), BGL_ERROR_INTERNAL);
     CODE(bgl_request_cancel(ledger, id, NULL, NULL, &after), BGL_ERROR_INTERNAL);
+    bgl_flow_create_options create_flow = {.size = sizeof create_flow, .goal = "untold", .controller = "full"};
+    bgl_flow *flow = NULL;
+    CODE(bgl_flow_create(ledger, &create_flow, NULL, &flow), BGL_ERROR_INTERNAL);
     /* Who wants no handle needs none. */
     create.label = "without a handle";
     OK(bgl_create(ledger, &create, NULL, NULL));
     has_room();
-    CHECK(counted("untold") == 0 && counted("without a handle") == 1);
+    CHECK(counted("untold") == 0 && counted("without a handle") == 1 && flow == NULL);
+    OK(bgl_flow_create(ledger, &create_flow, NULL, &flow));
+    CHECK(bgl_flow_number(flow) == 1);
+    bgl_flow *moved = flow;
+    is_full();
+    CODE(bgl_flow_wait(ledger, "F1", 1, NULL, NULL, &moved), BGL_ERROR_INTERNAL);
+    CODE(bgl_flow_cancel(ledger, "F1", NULL, NULL, &moved), BGL_ERROR_INTERNAL);
+    CODE(bgl_flow_get(ledger, "F1", &moved), BGL_ERROR_INTERNAL);
+    OK(bgl_flow_resume(ledger, "F1", 1, NULL, NULL, NULL));
+    has_room();
+    CHECK(moved == flow);
+    OK(bgl_flow_get(ledger, "F1", &moved));
+    CHECK(bgl_flow_revision(moved) == 2 && !bgl_flow_cancel_requested(moved));
+    OK(bgl_flow_free(moved));
+    OK(bgl_flow_free(flow));
     OK(bgl_get(ledger, id, &after));
     CHECK(bgl_task_revision(after) == bgl_task_revision(task) && bgl_task_status(after) == BGL_STATUS_QUEUED);
     OK(bgl_task_free(after));
@@ -59,8 +76,10 @@ static void nothing_is_recorded_that_is_not_told(bgl_task *task)
 static void nothing_is_skipped(bgl_task *task)
 {
     bgl_tasks *tasks;
+    bgl_flows *flows;
     bgl_events *events;
     bgl_notices *notices;
+    bgl_flow *flow = NULL;
     bgl_task *listed = NULL;
     bgl_event *event = NULL;
     bgl_notice *notice = NULL;
@@ -68,28 +87,34 @@ static void nothing_is_skipped(bgl_task *task)
     const char *id[] = {bgl_task_id(task)};
     bgl_watch_options all = {.size = sizeof all, .after = &beginning};
     bgl_finish_options end = {.size = sizeof end, .status = BGL_STATUS_SUCCEEDED};
-    bgl_create_options over = {.size = sizeof over, .label = "owes a notice", .finish = &end};
+    bgl_create_options over = {.size = sizeof over, .label = "owes a notice", .run_id = "owes", .finish = &end};
     OK(bgl_create(ledger, &over, NULL, NULL));
     is_full();
     CODE(bgl_list(ledger, NULL, &tasks), BGL_ERROR_INTERNAL);
+    CODE(bgl_flow_list(ledger, NULL, &flows), BGL_ERROR_INTERNAL);
+    CODE(bgl_task_read(ledger, "owes", "owner:local", &listed), BGL_ERROR_INTERNAL); /* it is owed its notice still */
     CODE(bgl_wait(ledger, id, 1, NULL, &tasks), BGL_ERROR_INTERNAL); /* at once, not after the wait */
     CODE(bgl_watch(ledger, &all, &events), BGL_ERROR_INTERNAL);
     CODE(bgl_notices_claim(ledger, NULL, &notices), BGL_ERROR_INTERNAL);
     CODE(bgl_get(ledger, id[0], &listed), BGL_ERROR_INTERNAL);
     has_room();
     OK(bgl_list(ledger, NULL, &tasks));
+    OK(bgl_flow_list(ledger, NULL, &flows));
     OK(bgl_watch(ledger, &all, &events));
     OK(bgl_notices_claim(ledger, NULL, &notices)); /* it was not claimed before */
     is_full();
     for (int i = 0; i < 3; i++) {
         CODE(bgl_tasks_next(tasks, &listed), BGL_ERROR_INTERNAL);
+        CODE(bgl_flows_next(flows, &flow), BGL_ERROR_INTERNAL);
         CODE(bgl_events_next(events, 1000, &event), BGL_ERROR_INTERNAL);
         CODE(bgl_notices_next(notices, &notice), BGL_ERROR_INTERNAL);
     }
-    CHECK(listed == NULL && event == NULL && notice == NULL && bgl_events_cursor(events) == 0);
+    CHECK(listed == NULL && flow == NULL && event == NULL && notice == NULL && bgl_events_cursor(events) == 0);
     has_room();
     OK(bgl_tasks_next(tasks, &listed));
     SAME(bgl_task_label(listed), "owes a notice");
+    OK(bgl_flows_next(flows, &flow));
+    CHECK(bgl_flow_number(flow) == 1);
     OK(bgl_events_next(events, 0, &event));
     CHECK(bgl_event_seq(event) == 1);
     OK(bgl_notices_next(notices, &notice));
@@ -104,6 +129,8 @@ static void nothing_is_skipped(bgl_task *task)
     OK(bgl_notices_free(notices));
     OK(bgl_events_free(events));
     OK(bgl_tasks_free(tasks));
+    OK(bgl_flow_free(flow));
+    OK(bgl_flows_free(flows));
 }
 
 static void gone(void *user_data, const bgl_task *task)

@@ -12,6 +12,8 @@ static bgl_event *event;
 static bgl_subscription *subscription;
 static bgl_notices *notices;
 static bgl_notice *notice;
+static bgl_flow *flow;
+static bgl_flows *flows;
 static char *response;
 
 static void never(void *user_data, const bgl_task *cancelled)
@@ -31,6 +33,7 @@ static void ledger_calls(bgl_ledger *handle, int code)
     bgl_progress_options progress = {.size = sizeof progress};
     bgl_finish_options finish = {.size = sizeof finish, .status = BGL_STATUS_SUCCEEDED};
     bgl_settle_options settle = {.size = sizeof settle, .status = BGL_STATUS_LOST};
+    bgl_flow_create_options create_flow = {.size = sizeof create_flow, .goal = "x", .controller = "x"};
     CODE(bgl_call(handle, "{}", 2, &response, NULL), code);
     CODE(bgl_create(handle, &create, NULL, NULL), code);
     CODE(bgl_start(handle, "1", NULL, NULL, NULL), code);
@@ -47,8 +50,38 @@ static void ledger_calls(bgl_ledger *handle, int code)
     CODE(bgl_notices_claim(handle, NULL, &notices), code);
     CODE(bgl_notices_ack(handle, "x", names, 1, NULL), code);
     CODE(bgl_notices_nack(handle, "x", names, 1, "why", NULL), code);
+    CODE(bgl_task_read(handle, "1", "session:x", &task), code);
+    CODE(bgl_flow_create(handle, &create_flow, NULL, &flow), code);
+    CODE(bgl_flow_wait(handle, "F1", 1, NULL, NULL, &flow), code);
+    CODE(bgl_flow_resume(handle, "F1", 1, NULL, NULL, &flow), code);
+    CODE(bgl_flow_finish(handle, "F1", 1, NULL, NULL, &flow), code);
+    CODE(bgl_flow_fail(handle, "F1", 1, NULL, NULL, &flow), code);
+    CODE(bgl_flow_cancel(handle, "F1", NULL, NULL, &flow), code);
+    CODE(bgl_flow_get(handle, "F1", &flow), code);
+    CODE(bgl_flow_list(handle, NULL, &flows), code);
     CODE(bgl_close(handle), code);
     CHECK(bgl_errmsg(handle)[0] != '\0');
+}
+
+/* What a flow's handle is asked is not answered for what is none. */
+static void flow_calls(void *handle, int code)
+{
+    bgl_flow *f = handle;
+    CODE(bgl_flow_free(f), code);
+    CODE(bgl_flows_next(handle, &flow), code);
+    CODE(bgl_flows_free(handle), code);
+    CHECK(bgl_flow_number(f) == 0 && bgl_flow_status(f) == 0);
+    CHECK(!bgl_flow_cancel_requested(f) && !bgl_flow_has_ended(f));
+    CHECK(!bgl_flow_id(f) && !bgl_flow_status_word(f) && !bgl_flow_owner(f) && !bgl_flow_key(f));
+    CHECK(!bgl_flow_mirrors(f) && !bgl_flow_controller(f) && !bgl_flow_goal(f) && !bgl_flow_step(f));
+    CHECK(!bgl_flow_state_json(f) && !bgl_flow_wait_json(f) && !bgl_flow_blocked_task(f));
+    CHECK(!bgl_flow_blocked_summary(f) && !bgl_flow_cancel_by(f) && !bgl_flow_cancel_why(f));
+    CHECK(!bgl_flow_tasks_progress_json(f) && !bgl_flow_tasks_usage_json(f) && !bgl_flow_json(f));
+    CHECK(bgl_flow_revision(f) == BGL_ABSENT && bgl_flow_created_at(f) == BGL_ABSENT);
+    CHECK(bgl_flow_updated_at(f) == BGL_ABSENT && bgl_flow_ended_at(f) == BGL_ABSENT);
+    CHECK(bgl_flow_cancel_requested_at(f) == BGL_ABSENT && bgl_flow_tasks_total(f) == BGL_ABSENT);
+    CHECK(bgl_flow_tasks_active(f) == BGL_ABSENT);
+    CHECK(bgl_flow_tasks_with_status(f, BGL_STATUS_RUNNING) == BGL_ABSENT);
 }
 
 /* Every call that takes another handle answers `code` for this one, or nothing. */
@@ -73,7 +106,8 @@ static void other_calls(void *handle, int code)
     CHECK(!bgl_notice_reason(n) && !bgl_notice_json(n) && !bgl_notice_seq(n) && !bgl_notice_number(n));
     CHECK(bgl_notice_generation(n) == BGL_ABSENT && bgl_notice_attempts(n) == BGL_ABSENT);
     CHECK(bgl_notice_due_at(n) == BGL_ABSENT);
-    CHECK(bgl_events_cursor(handle) == 0);
+    flow_calls(handle, code);
+    CHECK(bgl_events_cursor(handle) == 0 && bgl_events_truncated(handle) == 0);
     CHECK(bgl_event_seq(e) == 0 && bgl_event_at(e) == 0 && bgl_event_number(e) == 0);
     CHECK(!bgl_event_type(e) && !bgl_event_id(e) && !bgl_event_json(e));
     CHECK(bgl_task_number(t) == 0 && bgl_task_status(t) == 0);
@@ -81,7 +115,7 @@ static void other_calls(void *handle, int code)
     CHECK(!bgl_task_id(t) && !bgl_task_status_word(t) && !bgl_task_outcome(t) && !bgl_task_reason(t));
     CHECK(!bgl_task_label(t) && !bgl_task_text(t) && !bgl_task_key(t) && !bgl_task_runtime(t));
     CHECK(!bgl_task_kind(t) && !bgl_task_source_id(t) && !bgl_task_run_id(t) && !bgl_task_owner(t));
-    CHECK(!bgl_task_requester_session(t) && !bgl_task_session(t) && !bgl_task_agent(t));
+    CHECK(!bgl_task_requester_session(t) && !bgl_task_session(t) && !bgl_task_agent(t) && !bgl_task_flow(t));
     CHECK(!bgl_task_requester_agent(t) && !bgl_task_parent(t) && !bgl_task_retry_of(t));
     CHECK(!bgl_task_waiting_on(t) && !bgl_task_progress_text(t) && !bgl_task_progress_unit(t));
     CHECK(!bgl_task_error_type(t) && !bgl_task_error_message(t) && !bgl_task_error_detail(t));
@@ -155,6 +189,9 @@ static void pointers(void)
     CODE(bgl_request_cancel(ledger, NULL, NULL, NULL, NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_get(ledger, NULL, &task), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_get(ledger, "1", NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_task_read(ledger, "1", NULL, &task), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_task_read(ledger, NULL, "session:x", &task), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_task_read(ledger, "1", "session:x", NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_list(ledger, NULL, NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_wait(ledger, NULL, 1, NULL, &tasks), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_wait(ledger, names, 1, NULL, NULL), BGL_MISUSE_NULL_POINTER);
@@ -198,6 +235,12 @@ static void sizes(const char *path)
         bgl_watch_options watch = {.size = wrong[i]};
         bgl_notices_claim_options claim = {.size = wrong[i]};
         bgl_create_options over = {.size = sizeof over, .label = "x", .finish = &finish};
+        bgl_flow_create_options create_flow = {.size = wrong[i]};
+        bgl_flow_wait_options waits = {.size = wrong[i]};
+        bgl_flow_resume_options goes_on = {.size = wrong[i]};
+        bgl_flow_finish_options succeeds = {.size = wrong[i]};
+        bgl_flow_fail_options fails = {.size = wrong[i]};
+        bgl_flow_list_options list_flows = {.size = wrong[i]};
         bgl_ledger *opened;
         CODE(bgl_open(path, &open, &opened), BGL_MISUSE_BAD_SIZE);
         CODE(bgl_create(ledger, &create, NULL, NULL), BGL_MISUSE_BAD_SIZE);
@@ -212,6 +255,13 @@ static void sizes(const char *path)
         CODE(bgl_watch(ledger, &watch, &events), BGL_MISUSE_BAD_SIZE);
         CODE(bgl_notices_claim(ledger, &claim, &notices), BGL_MISUSE_BAD_SIZE);
         CODE(bgl_create(ledger, &over, NULL, NULL), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_create(ledger, &create_flow, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_wait(ledger, "F1", 1, &waits, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_resume(ledger, "F1", 1, &goes_on, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_finish(ledger, "F1", 1, &succeeds, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_fail(ledger, "F1", 1, &fails, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_cancel(ledger, "F1", &cancel, NULL, &flow), BGL_MISUSE_BAD_SIZE);
+        CODE(bgl_flow_list(ledger, &list_flows, &flows), BGL_MISUSE_BAD_SIZE);
     }
     /* A program of an older header: the members that it does not have are as if they were zero. */
     bgl_create_options older = {.size = offsetof(bgl_create_options, task), .label = "older", .task = "unseen"};
@@ -353,6 +403,8 @@ static void messages(const char *path)
     CODE(bgl_event_free(NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_events_free(NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_notice_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_flow_free(NULL), BGL_MISUSE_NULL_POINTER);
+    CODE(bgl_flows_free(NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_notices_free(NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_subscription_free(NULL), BGL_MISUSE_NULL_POINTER);
     CODE(bgl_close(NULL), BGL_MISUSE_NULL_POINTER);

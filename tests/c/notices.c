@@ -134,6 +134,66 @@ static void what_is_refused_comes_again(void)
     OK(bgl_notices_free(notices));
 }
 
+/* What a recipient reads it need not be told. */
+static void reading_is_hearing(void)
+{
+    bgl_task *task = ended("is read", "reader"), *read;
+    bgl_notices *notices;
+    OK(bgl_task_read(ledger, bgl_task_id(task), "session:somebody else", &read)); /* to whom nothing is owed */
+    SAME(bgl_task_delivery(read), "pending");
+    OK(bgl_task_free(read));
+    OK(bgl_task_read(ledger, bgl_task_id(task), "session:reader", &read));
+    SAME(bgl_task_id(read), bgl_task_id(task));
+    SAME(bgl_task_delivery(read), "delivered");
+    OK(bgl_task_free(read));
+    notices = claimed("session:reader");
+    CHECK(bgl_notices_token(notices) == NULL);
+    OK(bgl_notices_free(notices));
+    read = task;
+    CODE(bgl_task_read(ledger, bgl_task_id(task), "subscriber:nobody", &read), BGL_ERROR_UNKNOWN_RECIPIENT);
+    CODE(bgl_task_read(ledger, bgl_task_id(task), "no recipient", &read), BGL_ERROR_INVALID_VALUE);
+    CODE(bgl_task_read(ledger, "no such task", "session:reader", &read), BGL_ERROR_NOT_FOUND);
+    CHECK(read == task);
+    OK(bgl_task_free(task));
+}
+
+static void waiting_is_hearing(void)
+{
+    bgl_task *one = ended("is awaited", "waiter"), *two = ended("is awaited, too", "waiter"), *told;
+    const char *both[] = {bgl_task_id(one), bgl_task_id(two)};
+    bgl_tasks *tasks = NULL;
+    bgl_notices *notices;
+    bgl_wait_options nobody = {.size = sizeof nobody};
+    bgl_wait_options us = {.size = sizeof us, .ack = "session:waiter"};
+    OK(bgl_wait(ledger, both, 2, &nobody, &tasks));
+    OK(bgl_tasks_next(tasks, &told));
+    SAME(bgl_task_delivery(told), "pending");
+    OK(bgl_task_free(told));
+    OK(bgl_tasks_free(tasks));
+    OK(bgl_wait(ledger, both, 2, &us, &tasks));
+    for (int i = 0; i < 2; i++) {
+        OK(bgl_tasks_next(tasks, &told));
+        SAME(bgl_task_id(told), both[i]);
+        SAME(bgl_task_delivery(told), "delivered");
+        OK(bgl_task_free(told));
+    }
+    OK(bgl_tasks_free(tasks));
+    notices = claimed("session:waiter");
+    CHECK(bgl_notices_token(notices) == NULL);
+    OK(bgl_notices_free(notices));
+    tasks = NULL;
+    us.ack = "subscriber:nobody";
+    CODE(bgl_wait(ledger, both, 2, &us, &tasks), BGL_ERROR_UNKNOWN_RECIPIENT);
+    us.ack = "caf\xe9";
+    CODE(bgl_wait(ledger, both, 2, &us, &tasks), BGL_ERROR_INVALID_VALUE);
+    CHECK(tasks == NULL);
+    bgl_notices_claim_options claim = {.size = sizeof claim, .recipients = (const char *[]){"subscriber:nobody"},
+                                       .recipient_count = 1};
+    CODE(bgl_notices_claim(ledger, &claim, &notices), BGL_ERROR_UNKNOWN_RECIPIENT);
+    OK(bgl_task_free(one));
+    OK(bgl_task_free(two));
+}
+
 int main(int argc, char **argv)
 {
     char path[4096];
@@ -143,6 +203,8 @@ int main(int argc, char **argv)
     everything_is_told();
     options_are_heard();
     what_is_refused_comes_again();
+    reading_is_hearing();
+    waiting_is_hearing();
     OK(bgl_close(ledger));
     puts("done");
     return 0;

@@ -66,7 +66,7 @@ static void notices_are_claimed_and_answered(bgledger::ledger &ledger)
     auto notice = claimed.next();
     CHECK(notice && !claimed.next() && notice->recipient() == "session:chat" && notice->type() == "finished");
     CHECK(notice->number() == task.number() && notice->attempts() == 1 && !notice->key().empty());
-    CHECK(notice->task().id() == task.id() && notice->message().find("tells") != std::string::npos);
+    CHECK(notice->task()->id() == task.id() && notice->message().find("tells") != std::string::npos);
     CHECK(notice->json().front() == '{');
     CHECK(ledger.ack(*claimed.token(), {notice->id()}) == 1 && ledger.ack(*claimed.token(), {notice->id()}) == 0);
     CHECK(!ledger.claim(&ours).token());
@@ -76,6 +76,62 @@ static void notices_are_claimed_and_answered(bgledger::ledger &ledger)
     } catch (const bgledger::error &refused) {
         CHECK(refused.category() == BGL_CLASS_REFUSED);
     }
+}
+
+static void a_reader_need_not_be_told(bgledger::ledger &ledger)
+{
+    auto create = bgledger::options<bgl_create_options>();
+    create.label = "is read";
+    create.session = "reader";
+    auto task = ledger.create(create);
+    auto settle = bgledger::options<bgl_settle_options>();
+    settle.status = BGL_STATUS_FAILED;
+    ledger.settle(task.id(), settle);
+    CHECK(ledger.read(task.id(), "session:reader").status() == BGL_STATUS_FAILED);
+    const char *recipients[] = {"session:reader"};
+    auto ours = bgledger::options<bgl_notices_claim_options>();
+    ours.recipients = recipients;
+    ours.recipient_count = 1;
+    CHECK(!ledger.claim(&ours).token());
+}
+
+static void a_flow_groups_tasks(bgledger::ledger &ledger)
+{
+    auto create = bgledger::options<bgl_flow_create_options>();
+    create.goal = "flows in C++";
+    create.controller = "raii";
+    auto flow = ledger.create_flow(create);
+    CHECK(flow.number() == 1 && flow.status() == BGL_FLOW_STATUS_QUEUED && flow.goal() == "flows in C++");
+    CHECK(flow.controller() == "raii" && !flow.step() && !flow.state_json() && flow.revision() == 1);
+    auto given = bgledger::options<bgl_create_options>();
+    const std::string id = flow.id();
+    given.label = "one of them";
+    given.flow = id.c_str();
+    auto task = ledger.create(given);
+    CHECK(task.flow() == id);
+
+    auto wait = bgledger::options<bgl_flow_wait_options>();
+    wait.step = "asking";
+    wait.wait_json = "1";
+    wait.blocked_summary = "nobody answers";
+    auto blocked = ledger.wait_flow(flow, &wait);
+    CHECK(blocked.status_word() == "blocked" && blocked.wait_json() == "1" && blocked.step() == "asking");
+    CHECK(blocked.blocked_summary() == "nobody answers" && !blocked.blocked_task());
+    try {
+        ledger.fail_flow(flow);
+        CHECK(false);
+    } catch (const bgledger::error &refused) {
+        CHECK(refused.code() == BGL_ERROR_REVISION_CONFLICT);
+    }
+    auto going_on = ledger.resume_flow(blocked);
+    CHECK(going_on.tasks_total() == 1 && going_on.tasks_active() == 1 && !going_on.has_ended());
+    CHECK(going_on.tasks_with_status(BGL_STATUS_QUEUED) == 1);
+    CHECK(ledger.finish_flow(going_on).status() == BGL_FLOW_STATUS_SUCCEEDED);
+    CHECK(ledger.show_flow("F1").has_ended() && ledger.show_flow(id).json().front() == '{');
+    CHECK(ledger.cancel_flow(id) == BGL_CANCEL_ANSWER_ALREADY && !ledger.show_flow(id).cancel_requested());
+    ledger.fail_flow(ledger.create_flow(create));
+    auto all = ledger.list_flows();
+    CHECK(all.next()->status() == BGL_FLOW_STATUS_FAILED && all.next()->number() == 1 && !all.next());
 }
 
 int main(int argc, char **argv)
@@ -97,7 +153,7 @@ int main(int argc, char **argv)
     bgledger::task task = ledger.create("in C++", true);
     CHECK(task.number() == 2 && task.status() == BGL_STATUS_RUNNING && task.attempt() == 1);
     CHECK(task.label() == "in C++" && !task.summary() && !task.exit_code() && !task.has_ended());
-    CHECK(events.next(1000)->type() == "created" && events.next(1000)->number() == 2 && !events.next(0));
+    CHECK(events.next(1000)->type() == "created" && events.next(1000)->number() == 2 && !events.next(0) && !events.truncated());
 
     std::atomic<int> calls{0};
     {
@@ -134,6 +190,8 @@ int main(int argc, char **argv)
 
     a_subscription_is_replaced_while_it_is_called(ledger);
     notices_are_claimed_and_answered(ledger);
+    a_reader_need_not_be_told(ledger);
+    a_flow_groups_tasks(ledger);
     bgledger::ledger moved = std::move(ledger);
     CHECK(moved.show("2").id() == task.id());
     std::cout << "done\n";

@@ -1,6 +1,7 @@
 //! The harness: what the tests of several faces share. It sees every face and ships with none.
 
 pub mod binary;
+pub mod clocked;
 pub mod dice;
 pub mod face;
 pub mod fault;

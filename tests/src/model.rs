@@ -148,6 +148,10 @@ impl Model {
         if opens.is_some() {
             task.told = false;
         }
+        if events.contains(&"notify_changed") && task.notify == "silent" {
+            task.silenced |= task.told;
+            task.told = false;
+        }
         let mut newest = events[opens.unwrap_or(0)..].iter();
         task.told |= match task.notify {
             "silent" => false,

@@ -2,8 +2,9 @@
 
 use bgledger_core::audit::RULES;
 use bgledger_core::{
-    Candidate, CommandName, Delivery, Error, ErrorClass, ErrorCode, EventKind, Executor, Millis, NoticeState,
-    NotifyPolicy, RENEWALS, Status, TaskId, TaskNumber, bounds, outcome, reason, runtime, waiting_on,
+    Candidate, CommandName, Delivery, Error, ErrorClass, ErrorCode, EventKind, Executor, FlowId, FlowNumber,
+    FlowStatus, Millis, NoticeState, NotifyPolicy, RENEWALS, Status, TaskId, TaskNumber, bounds, outcome, reason,
+    runtime, waiting_on,
 };
 use serde_json::Value;
 use std::fmt::Write;
@@ -23,12 +24,13 @@ fn words() -> String {
         }
     };
     text.push_str(STATUS);
-    for status in Status::ALL {
-        writeln!(text, "    {} = \"{}\"", status.as_str().to_uppercase(), status.as_str()).expect("a string");
-    }
+    members(&mut text, &Status::ALL.map(Status::as_str));
     text.push_str(STATUS_END);
     listed(&mut text, "_ACTIVE", "frozenset[str]", Status::ALL.iter().filter(|s| s.is_active()).map(|s| s.as_str()));
     listed(&mut text, "_FINAL", "frozenset[str]", Status::ALL.iter().filter(|s| s.is_final()).map(|s| s.as_str()));
+    text.push_str(FLOW_STATUS);
+    members(&mut text, &FlowStatus::ALL.map(FlowStatus::as_str));
+    text.push_str(FLOW_STATUS_END);
     let open = "Any other lower-case word is one, too.";
     constants(&mut text, "Runtime", &format!("Who runs a task. {open}"), &runtime::KNOWN);
     constants(&mut text, "Outcome", "What a success amounts to.", &outcome::KNOWN);
@@ -47,6 +49,7 @@ fn words() -> String {
     writeln!(text, "ERROR_MESSAGE_BYTES: Final = {}", bounds::ERROR_MESSAGE_BYTES).expect("a string");
     writeln!(text, "ERROR_DETAIL_BYTES: Final = {}", bounds::ERROR_DETAIL_BYTES).expect("a string");
     writeln!(text, "ERROR_TYPE_BYTES: Final = {}", bounds::NAME_BYTES).expect("a string");
+    writeln!(text, "NOTE_BYTES: Final = {}", bounds::NOTE_BYTES).expect("a string");
     writeln!(text, "RENEWALS: Final = {RENEWALS}").expect("a string");
     writeln!(text, "LABEL_BYTES: Final = {}", bounds::LABEL_BYTES).expect("a string");
     writeln!(text, "LIST_MOST: Final = {}", bounds::LIST_MOST).expect("a string");
@@ -66,11 +69,26 @@ const ERRORS_HEAD: &str = r#""""The errors of the ledger's core. Written by a te
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from ._base import Candidate, Executor, LedgerError
-from ._generated import Status
+from ._generated import FlowStatus, Status
+"#;
+
+const BY_CODE: &str = r#"
+
+def _below(kind: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
+#: The class of each code.
+BY_CODE: Final[dict[str, type[LedgerError]]] = {
+    each.code: each for each in _below(LedgerError) if "code" in vars(each)
+}
 "#;
 
 const STATUS: &str = r#"
@@ -98,6 +116,28 @@ const STATUS_END: &str = r#"
 
 
 "#;
+
+const FLOW_STATUS: &str = r#"
+
+class FlowStatus(str, Enum):
+    """Where a flow stands. Each equals its word: ``FlowStatus.WAITING == "waiting"``."""
+
+"#;
+
+const FLOW_STATUS_END: &str = r#"
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, format_spec: str) -> str:
+        return format(str(self.value), format_spec)
+"#;
+
+/// The members of an enumeration, each its word.
+fn members(text: &mut String, words: &[&str]) {
+    for word in words {
+        writeln!(text, "    {} = \"{word}\"", word.to_uppercase()).expect("a string");
+    }
+}
 
 fn listed<'a>(text: &mut String, name: &str, kind: &str, words: impl Iterator<Item = &'a str>) {
     let words: Vec<String> = words.map(|word| format!("    \"{word}\",\n")).collect();
@@ -127,12 +167,7 @@ fn errors() -> String {
             define(text, &camel(code.as_str()), name, &about_code(code), Some(code));
         }
     }
-    writeln!(text, "\n\n#: The class of each code.\nBY_CODE: Final[dict[str, type[LedgerError]]] = {{")
-        .expect("a string");
-    for code in ErrorCode::ALL {
-        writeln!(text, "    \"{}\": {},", code.as_str(), camel(code.as_str())).expect("a string");
-    }
-    text.push_str("}\n");
+    text.push_str(BY_CODE);
     whole
 }
 
@@ -141,8 +176,13 @@ fn define(text: &mut String, name: &str, bases: &str, about: &str, code: Option<
     let Some(code) = code else { return };
     writeln!(text, "\n    code = \"{}\"\n    number_of_code = {}", code.as_str(), code as u16).expect("a string");
     let sample = serde_json::to_value(sample(code)).expect("an error is JSON");
+    let is_about_flow = sample.get("flow").is_some();
     for (field, value) in sample.as_object().into_iter().flatten() {
-        writeln!(text, "    {field}: {}", annotation(field, value)).expect("a string");
+        let kind = match (field.as_str(), is_about_flow) {
+            ("recorded_status", true) => "FlowStatus",
+            (name, _) => annotation(name, value),
+        };
+        writeln!(text, "    {field}: {kind}").expect("a string");
     }
 }
 
@@ -184,7 +224,7 @@ fn annotation(field: &str, value: &Value) -> &'static str {
         ("recorded_status", _) => "Status",
         ("by", _) => "str | None",
         ("started_at", _) => "datetime | None",
-        ("pending", _) => "tuple[int, ...]",
+        ("pending" | "flows", _) => "tuple[int, ...]",
         ("now" | "earliest", _) => "datetime",
         (name, _) if name.ends_with("_at") => "datetime",
         ("given", Value::String(_)) => "datetime",
@@ -196,7 +236,7 @@ fn annotation(field: &str, value: &Value) -> &'static str {
 
 /// An error of every code, with every field filled.
 pub fn sample(code: ErrorCode) -> Error {
-    let number = TaskNumber(7);
+    let (number, flow) = (TaskNumber(7), FlowNumber(3));
     let id = TaskId::from_bytes([7; 16]);
     let at = Millis::clamped(1_000);
     let executor = || Some(Box::new(Executor { pid: Some(42), machine: Some("m1".into()), ..Executor::default() }));
@@ -214,6 +254,9 @@ pub fn sample(code: ErrorCode) -> Error {
         ErrorCode::NoLedger => Error::NoLedger { path },
         ErrorCode::UnknownKey => Error::UnknownKey { key: text(), expected: vec!["durability"] },
         ErrorCode::NoNotice => Error::NoNotice { notice: text(), why: text() },
+        ErrorCode::NoFlow => Error::NoFlow { lookup: text(), why: text() },
+        ErrorCode::Pruned => Error::Pruned { number, id, recorded_status: Status::Failed, ended_at: at, pruned_at: at },
+        ErrorCode::UnknownRecipient => Error::UnknownRecipient { recipient: text() },
         ErrorCode::Ambiguous => {
             let candidate = Candidate { number, id, status: Status::Queued, runtime: text(), label: text() };
             Error::Ambiguous { lookup: text(), count: 1, candidates: vec![candidate] }
@@ -238,6 +281,17 @@ pub fn sample(code: ErrorCode) -> Error {
         ErrorCode::NotDue => Error::NotDue { number, recorded_status: Status::Queued, updated_at: at, problem },
         ErrorCode::StaleClaim => Error::StaleClaim { notice: text(), state: NoticeState::Claimed, due_at: at },
         ErrorCode::NoticeSettled => Error::NoticeSettled { notice: text(), state: NoticeState::Delivered, problem },
+        ErrorCode::AmbiguousFlow => Error::AmbiguousFlow { lookup: text(), count: 2, flows: vec![flow] },
+        ErrorCode::RevisionConflict => {
+            let recorded_status = FlowStatus::Waiting;
+            Error::RevisionConflict { flow, given: 1, recorded: 2, recorded_status, updated_at: at }
+        }
+        ErrorCode::FlowEnded => Error::FlowEnded { flow, recorded_status: FlowStatus::Failed, ended_at: at },
+        ErrorCode::FlowCancelRequested => Error::FlowCancelRequested { flow, requested_at: at },
+        ErrorCode::FlowMirrored => Error::FlowMirrored { flow },
+        ErrorCode::FlowExistsWithDifferent => {
+            Error::FlowExistsWithDifferent { flow, id: FlowId::from_bytes([3; 16]), fields: vec!["goal"] }
+        }
         ErrorCode::Busy => Error::Busy { waited_ms: 1 },
         ErrorCode::WaitTimedOut => Error::WaitTimedOut { pending: vec![number], awaited: 2, waited_ms: 1 },
         ErrorCode::NotALedger => Error::NotALedger { path, problem },

@@ -57,6 +57,23 @@ fn notices_are_claimed_and_answered() {
     passes_everywhere("notices.c");
 }
 
+#[test]
+fn flows_live_and_group_tasks() {
+    passes_everywhere("flows.c");
+}
+
+#[test]
+fn what_is_pruned_is_told_apart_from_what_never_was() {
+    passes_everywhere("pruned.c");
+}
+
+/// As it is: under valgrind and the sanitizers a program sleeps and wakes by their rules.
+#[cfg(target_os = "linux")]
+#[test]
+fn callbacks_that_wait_cost_nothing() {
+    passes(Program::new("idle.c", Linked::Shared, &[]).command());
+}
+
 /// Only the library of a debug build runs full on order.
 #[cfg(debug_assertions)]
 #[test]

@@ -212,12 +212,51 @@ fn policy_and_answers_to_notices_are_brought_back() {
     ledger.request(request(r#"{"notices_dismiss": {"notices": [3]}}"#)).expect("dismissed");
     lose_the_wal(folder.path());
     record(&ledger, "later");
-    let shown =
-        ledger.call(bgledger_core::Show { lookup: Lookup::Number(bgledger_core::TaskNumber(1)) }).expect("shown");
+    let shown = ledger
+        .call(bgledger_core::Show { lookup: Lookup::Number(bgledger_core::TaskNumber(1)), ack: None })
+        .expect("shown");
     assert_eq!(shown.task.delivery, bgledger_core::Delivery::Dismissed);
     let policy = ledger.call(bgledger_core::Config::default()).expect("the policy").config;
     assert_eq!((policy["notify.cli"].origin, policy["audit.queued"].origin), ("ledger", "default"));
     assert!(ledger.call(Verify {}).expect("a verification").ok);
+}
+
+/// What a controller was told of its flow holds: the flow, its moves, its tasks.
+#[test]
+fn flows_and_their_moves_are_brought_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut controller = pipe::Piped::on(&path);
+    controller.ok(r#"{"flow_create": {"goal": "publish", "controller": "weekly", "running": true}}"#);
+    controller.ok(r#"{"flow_wait": {"flow": "F1", "revision": 1, "step": "review", "wait": {"mail": 17}}}"#);
+    controller.ok(r#"{"create": {"label": "ask the customer", "flow": "F1"}}"#);
+    let before = controller.ok(r#"{"flow_show": {"flow": "F1"}}"#);
+    lose_the_wal(folder.path());
+    assert_eq!(controller.ok(r#"{"flow_show": {"flow": "F1"}}"#), before);
+    controller.ok(r#"{"flow_cancel": {"flow": "F1"}}"#);
+    lose_the_wal(folder.path());
+    let late = controller.ask(r#"{"create": {"label": "late", "flow": "F1"}}"#).expect("an answer");
+    assert!(late["error"].is_object(), "it is over: {late}");
+    assert_eq!(controller.ok(r#"{"flow_show": {"flow": "F1"}}"#)["flow"]["status"], "cancelled");
+    assert_eq!(controller.ok(r#"{"verify": {}}"#)["ok"], true);
+}
+
+/// Others moved the flow, having seen the same revision, before we looked again: their move stays.
+#[test]
+fn a_flow_that_others_moved_meanwhile_is_left_to_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ledger.db");
+    let mut first = pipe::Piped::on(&path);
+    first.ok(r#"{"flow_create": {"goal": "publish", "controller": "weekly"}}"#);
+    first.end();
+    let mut ours = pipe::Piped::on(&path);
+    ours.ok(r#"{"flow_wait": {"flow": "F1", "revision": 1, "step": "ours"}}"#);
+    lose_the_wal(folder.path());
+    let mut theirs = pipe::Piped::on(&path);
+    theirs.ok(r#"{"flow_resume": {"flow": "F1", "revision": 1, "running": true, "step": "theirs"}}"#);
+    let flow = ours.ok(r#"{"flow_show": {"flow": "F1"}}"#)["flow"].clone();
+    assert_eq!((&flow["step"], &flow["status"], &flow["revision"]), (&"theirs".into(), &"running".into(), &2.into()));
+    assert_eq!(ours.ok(r#"{"verify": {}}"#)["ok"], true);
 }
 
 /// The handle is closed, or the process ends, before anybody looks again.

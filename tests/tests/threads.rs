@@ -125,7 +125,7 @@ fn a_refusal_in_a_shared_commit_takes_nobody_with_it() {
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     let listed = handle.call(List { limit: Some(1_000), ..List::default() }).expect("a list").tasks;
     assert_eq!(listed.len(), 1 + 8 * 20);
-    let ended = handle.call(bgledger_core::Show { lookup: numbered(1) }).expect("shown").task;
+    let ended = handle.call(bgledger_core::Show::from(numbered(1))).expect("shown").task;
     assert_eq!(ended.task.status, Status::Succeeded);
     assert!(handle.call(Verify {}).expect("a verification").ok);
 }

@@ -45,7 +45,8 @@ fn a_thousand_idle_waiters_sleep_and_one_commit_wakes_them_all() {
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..WAITERS)
             .map(|_| {
-                let wait = Wait { lookups: vec![task.into()], any: false, timeout: Some(Span::from_secs(120)) };
+                let wait =
+                    Wait { lookups: vec![task.into()], any: false, timeout: Some(Span::from_secs(120)), ack: None };
                 let handle = &handle;
                 let waiter = std::thread::Builder::new().name("waiter".into()).stack_size(256 * 1024);
                 waiter.spawn_scoped(scope, move || handle.call(wait)).expect("a thread")
@@ -98,7 +99,7 @@ fn a_wait_ends_when_its_caller_is_roused_and_does_not_go_on() {
     let handle = ledger(&scratch);
     let task = queued(&handle);
     let goes_on = AtomicBool::new(true);
-    let wait = Wait { lookups: vec![task.into()], any: false, timeout: None };
+    let wait = Wait { lookups: vec![task.into()], any: false, timeout: None, ack: None };
     std::thread::scope(|scope| {
         let request = bgledger_core::Request::Wait(wait);
         let waiter = scope.spawn(|| handle.request_while(request, &|| goes_on.load(Ordering::SeqCst)));
@@ -124,7 +125,7 @@ fn a_bell_is_made_by_those_who_need_it_and_again_when_it_is_gone() {
     fs::remove_file(&bell).expect("a bell");
     std::thread::sleep(Duration::from_millis(1_100));
     std::thread::scope(|scope| {
-        let wait = Wait { lookups: vec![task.into()], any: false, timeout: Some(Span::from_secs(60)) };
+        let wait = Wait { lookups: vec![task.into()], any: false, timeout: Some(Span::from_secs(60)), ack: None };
         let mut other = Piped::on(&path);
         other.ok(r#"{"create": {"label": "another process opens the bell"}}"#);
         let waiter = scope.spawn(|| handle.call(wait));

@@ -67,7 +67,7 @@ impl Cancel {
 /// The reply as it is once the task has ended.
 fn awaited(ledger: &Ledger, reply: CancelReply, timeout: Option<Span>) -> Result<CancelReply, Failure> {
     let lookups = vec![reply.task.task.number.into()];
-    let ended = ledger.call(Wait { lookups, any: false, timeout })?;
+    let ended = ledger.call(Wait { lookups, any: false, timeout, ack: None })?;
     let Some(task) = ended.tasks.into_iter().next() else { return Ok(reply) };
     let cancel = match task.task.status {
         Status::Cancelled => Cancelled::Cancelled,
@@ -78,14 +78,16 @@ fn awaited(ledger: &Ledger, reply: CancelReply, timeout: Option<Span>) -> Result
     Ok(CancelReply { cancel, task, ..reply })
 }
 
-fn hook(run: &HookRun) -> String {
+/// What came of a cancel hook, in words.
+pub(super) fn hook(run: &HookRun) -> String {
     match &run.problem {
         None => format!("the hook for {} was run", run.number),
         Some(problem) => format!("the hook for {} failed: {problem}", run.number),
     }
 }
 
-fn answer(cancel: Cancelled) -> &'static str {
+/// What a cancel came to, in words.
+pub(super) fn answer(cancel: Cancelled) -> &'static str {
     match cancel {
         Cancelled::Requested => "it has not ended yet",
         Cancelled::Cancelled => "",

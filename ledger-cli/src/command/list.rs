@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::page;
 use crate::value;
-use bgledger_core::{List as Request, Lookup, Millis, Status, StatusFilter, bounds};
+use bgledger_core::{FlowLookup, List as Request, Lookup, Millis, Status, StatusFilter, bounds};
 
 /// List tasks, newest first (what `bgledger` alone does)
 ///
@@ -56,6 +56,9 @@ pub(crate) struct List {
     /// Only the children of this task
     #[arg(long, value_name = "LOOKUP", value_parser = value::lookup)]
     parent: Option<Lookup>,
+    /// Only the tasks of this flow: its number such as F3, id or owner
+    #[arg(long, value_name = "FLOW", value_parser = value::flow)]
+    flow: Option<FlowLookup>,
     /// At most so many
     #[arg(long, short = 'n', value_name = "N", default_value_t = bounds::LIST_DEFAULT, help = format!("At most so many, up to {}", bounds::LIST_MOST))]
     limit: u32,
@@ -86,6 +89,7 @@ impl List {
             until: self.until,
             search: self.search,
             parent: self.parent,
+            flow: self.flow,
             limit: Some(self.limit),
             after: self.after,
         };
@@ -125,5 +129,6 @@ fn is_filtered(request: &Request) -> bool {
         || request.since.is_some()
         || request.until.is_some()
         || request.parent.is_some()
+        || request.flow.is_some()
         || texts.iter().any(|text| text.is_some())
 }

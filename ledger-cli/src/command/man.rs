@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  bgledger man ~/.local/share/man/man1")]
 pub(crate) struct Man {
-    /// The folder for bgledger.1, bgledger-run.1, …; made if need be [default: print bgledger.1]
+    /// The folder for bgledger.1, bgledger-run.1, bgledger-flow-create.1, …; made if need be [default: print bgledger.1]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -24,17 +24,19 @@ impl Man {
             Some(folder) => {
                 let failed = |error| Failure::System { what: format!("{} cannot be made", folder.display()), error };
                 std::fs::create_dir_all(&folder).map_err(failed)?;
-                let verbs: Vec<clap::Command> =
-                    command.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
-                write(&folder, "bgledger", command)?;
-                for verb in verbs {
-                    let name = format!("bgledger-{}", verb.get_name());
-                    write(&folder, &name, verb)?;
-                }
+                write_all(&folder, "bgledger", command)?;
             }
         }
         Ok(Exit::Done)
     }
+}
+
+/// Writes the page of a command, and of each one below it: `bgledger-flow-create.1` too.
+fn write_all(folder: &Path, name: &str, command: clap::Command) -> Result<(), Failure> {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
+        write_all(folder, &format!("{name}-{}", below.get_name()), below.clone())?;
+    }
+    write(folder, name, command)
 }
 
 fn write(folder: &Path, name: &str, command: clap::Command) -> Result<(), Failure> {

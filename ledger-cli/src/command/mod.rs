@@ -8,6 +8,7 @@ mod config;
 mod create;
 mod doctor;
 mod finish;
+mod flow;
 mod heartbeat;
 mod history;
 mod list;
@@ -16,6 +17,7 @@ mod man;
 mod notices;
 mod notify;
 mod progress;
+mod prune;
 mod run;
 mod schema;
 mod settle;
@@ -75,6 +77,7 @@ verbs! {
     "cancel" Cancel in cancel;
     "notify" Notify in notify;
     "notices" Notices in notices;
+    "flow" Flow in flow;
     "list" List in list;
     "show" Show in show;
     "history" History in history;
@@ -84,6 +87,7 @@ verbs! {
     "watch" Watch in watch;
     "audit" Audit in audit;
     "maintenance" Maintenance in maintenance;
+    "prune" Prune in prune;
     "config" Config in config;
     "doctor" Doctor in doctor;
     "verify" Verify in verify;
@@ -95,11 +99,11 @@ verbs! {
 
 /// What the verbs are for, in the order of the help.
 const PURPOSES: [(&str, &[&str]); 6] = [
-    ("Run and record", &["run", "create", "start", "progress", "heartbeat", "finish"]),
+    ("Run and record", &["run", "create", "start", "progress", "heartbeat", "finish", "flow"]),
     ("Look", &["list", "show", "history", "tree", "stats"]),
     ("Follow", &["wait", "watch"]),
     ("Decide", &["cancel", "settle", "notify", "notices"]),
-    ("Take care", &["audit", "maintenance", "config", "doctor", "verify"]),
+    ("Take care", &["audit", "maintenance", "prune", "config", "doctor", "verify"]),
     ("Programs and shells", &["call", "schema", "completions", "man"]),
 ];
 
@@ -161,12 +165,15 @@ mod tests {
     fn every_option_says_what_it_is() {
         let mut command = crate::cli::command();
         command.build();
-        for verb in command.get_subcommands() {
-            assert!(verb.get_about().is_some(), "{}", verb.get_name());
-            for argument in verb.get_arguments() {
-                let is_said = argument.get_help().is_some() || argument.get_long_help().is_some();
-                assert!(is_said, "{} {}", verb.get_name(), argument.get_id());
-            }
+        command.get_subcommands().for_each(assert_explained);
+    }
+
+    fn assert_explained(verb: &Command) {
+        assert!(verb.get_about().is_some(), "{}", verb.get_name());
+        for argument in verb.get_arguments() {
+            let is_said = argument.get_help().is_some() || argument.get_long_help().is_some();
+            assert!(is_said, "{} {}", verb.get_name(), argument.get_id());
         }
+        verb.get_subcommands().for_each(assert_explained);
     }
 }

@@ -44,6 +44,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
+        let ledger = context.recording()?;
         let request = ProgressRequest {
             lookup: self.lookup,
             attempt: self.attempt.attempt,
@@ -56,9 +57,9 @@ impl Progress {
             usage: self.leaves.usage(),
             artifacts: self.leaves.artifacts(),
             lease: self.lease,
-            fill: self.fill.fill(),
+            fill: self.fill.fill(&ledger)?,
         };
-        let recorded = context.recording()?.call(request)?;
+        let recorded = ledger.call(request)?;
         line::recorded(&context.out, &recorded)?;
         Ok(Exit::Done)
     }

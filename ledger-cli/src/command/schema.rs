@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use bgledger_core::{ErrorClass, ErrorCode, HistoryEvent, Request, Response, TaskView};
+use bgledger_core::{ErrorClass, ErrorCode, FlowView, HistoryEvent, Request, Response, TaskView};
 use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
@@ -26,6 +26,8 @@ enum Shape {
     Response,
     /// A task
     Task,
+    /// A flow
+    Flow,
     /// An event, as in `history` and `watch`
     Event,
     /// What follows "error"
@@ -53,6 +55,7 @@ fn one(shape: Shape) -> Value {
         Shape::Request => with_id(told(reading).into_root_schema_for::<Request>().to_value()),
         Shape::Response => told(writing).into_root_schema_for::<Response>().to_value(),
         Shape::Task => told(writing).into_root_schema_for::<TaskView>().to_value(),
+        Shape::Flow => told(writing).into_root_schema_for::<FlowView>().to_value(),
         Shape::Event => told(writing).into_root_schema_for::<HistoryEvent>().to_value(),
         Shape::Error => error(told(writing)),
     }

@@ -24,8 +24,9 @@ pub(crate) struct Start {
 impl Start {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let ClaimSpec { executor, lease, started_at } = self.claim.claim();
-        let request = Request { lookup: self.lookup, executor, lease, started_at, fill: self.fill.fill() };
-        let recorded = context.recording()?.call(request)?;
+        let ledger = context.recording()?;
+        let fill = self.fill.fill(&ledger)?;
+        let recorded = ledger.call(Request { lookup: self.lookup, executor, lease, started_at, fill })?;
         line::recorded(&context.out, &recorded)?;
         Ok(Exit::Done)
     }

@@ -9,7 +9,10 @@ use bgledger_core::{Lookup, Span, Status, Wait as Request};
 
 /// Wait until tasks have ended; exits 7 if one of them did not succeed
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  bgledger wait 41 42 --timeout 10m && echo both succeeded")]
+#[command(after_help = "\
+Examples:
+  bgledger wait 41 42 --timeout 10m && echo both succeeded
+  bgledger wait 41 --ack session:chat      what session chat would be told of the end is delivered by this")]
 pub(crate) struct Wait {
     /// The tasks: their numbers, ids, run ids or session keys
     #[arg(required = true, value_name = "LOOKUP", value_parser = value::lookup)]
@@ -20,12 +23,17 @@ pub(crate) struct Wait {
     /// How long to wait, such as 30s; a bare number is seconds [default: without end]; then exits 124
     #[arg(long, value_name = "TIME", value_parser = value::span)]
     timeout: Option<Span>,
+    /// Take the notices about those that ended for this recipient for delivered: session:KEY, owner:NAME or
+    /// subscriber:NAME
+    #[arg(long, value_name = "RECIPIENT")]
+    ack: Option<String>,
 }
 
 impl Wait {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let request = Request { lookups: self.lookups, any: self.any, timeout: self.timeout };
-        let tasks = context.reading()?.call(request)?;
+        let ledger = if self.ack.is_some() { context.recording()? } else { context.reading()? };
+        let request = Request { lookups: self.lookups, any: self.any, timeout: self.timeout, ack: self.ack };
+        let tasks = ledger.call(request)?;
         context
             .out
             .result(&tasks, &tasks.tasks, |out| tasks.tasks.iter().map(|view| line::task(out, view, &[])).collect())?;

@@ -6,11 +6,16 @@ use crate::failure::Failure;
 use crate::output::event;
 use crate::value;
 use bgledger_core::{Lookup, Seq, Show, Span, Watch as Request};
+use serde::Serialize;
 
 /// Follow what happens, one event a line
 ///
 /// Without a task it follows the whole ledger; with one, until that task has ended for good.
 /// With --json each line is one event; give the last one's `seq` to --after to go on without a gap.
+///
+/// Events go with their tasks when these are pruned. Whoever asks for events that are gone is told so: people once, on
+/// stderr; with --json by a line {"truncated": true, "next": N} of its own, before what is left of them up to N.
+/// `bgledger list` says how things stand.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  bgledger watch --after 0 --json | jq -r '\"\\(.number) \\(.type)\"'")]
 pub(crate) struct Watch {
@@ -25,6 +30,13 @@ pub(crate) struct Watch {
     limit: Option<u64>,
 }
 
+/// The line of the stream that says that events are missing.
+#[derive(Serialize)]
+struct Gap {
+    truncated: bool,
+    next: Seq,
+}
+
 /// How long one question waits. In between, a reader that has gone away is noticed.
 const ROUND: Span = Span::from_secs(1);
 /// Events asked for at once.
@@ -35,10 +47,10 @@ impl Watch {
         let ledger = context.reading()?;
         // A session's or run's lookup means one task from here on, whatever starts later.
         let task = match self.lookup {
-            Some(lookup) => Some(ledger.call(Show { lookup })?.task.task.number),
+            Some(lookup) => Some(ledger.call(Show::from(lookup))?.task.task.number),
             None => None,
         };
-        let (mut after, mut left) = (self.after.map(Seq), self.limit);
+        let (mut after, mut left, mut is_told) = (self.after.map(Seq), self.limit, false);
         loop {
             let limit = left.and_then(|left| u32::try_from(left).ok()).map_or(BATCH, |left| left.min(BATCH));
             if limit == 0 {
@@ -46,12 +58,22 @@ impl Watch {
             }
             // Asked before the events: an end that comes in between is shown by the next round.
             let is_over = match task {
-                Some(number) => ledger.call(Show { lookup: number.into() })?.task.task.status.is_final(),
+                Some(number) => ledger.call(Show::from(Lookup::from(number)))?.task.task.status.is_final(),
                 None => false,
             };
             let timeout = Some(if is_over { Span::ZERO } else { ROUND });
             let lookup = task.map(Into::into);
             let events = ledger.call(Request { lookup, after, limit: Some(limit), timeout })?;
+            if events.truncated {
+                match (context.out.json, is_told) {
+                    (true, _) => context.out.json(&Gap { truncated: true, next: events.next })?,
+                    (false, false) => {
+                        context.out.note("Some of the events asked for are gone: their tasks were pruned.")
+                    }
+                    (false, true) => {}
+                }
+                is_told = true;
+            }
             for event in &events.events {
                 match (context.out.json, context.out.quiet) {
                     (true, _) => context.out.json(event)?,

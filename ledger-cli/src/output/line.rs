@@ -58,16 +58,21 @@ fn ending(task: &Task) -> String {
 /// How far it is.
 pub(crate) fn progress(task: &Task) -> Option<String> {
     let point = task.progress.as_ref()?;
-    let unit = point.unit.as_deref().map(|unit| format!(" {}", escape(unit))).unwrap_or_default();
-    let count = match (point.current, point.total) {
+    let count = units(point.current, point.total, point.unit.as_deref());
+    let text = point.text.as_deref().map(|text| escape(text).to_string());
+    let parts: Vec<String> = count.into_iter().chain(text).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// So many of so many units.
+pub(super) fn units(current: Option<u64>, total: Option<u64>, unit: Option<&str>) -> Option<String> {
+    let unit = unit.map(|unit| format!(" {}", escape(unit))).unwrap_or_default();
+    match (current, total) {
         (Some(current), Some(total)) => Some(format!("{current}/{total}{unit}")),
         (Some(current), None) => Some(format!("{current}{unit}")),
         (None, Some(total)) => Some(format!("of {total}{unit}")),
         (None, None) => None,
-    };
-    let text = point.text.as_deref().map(|text| escape(text).to_string());
-    let parts: Vec<String> = count.into_iter().chain(text).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
+    }
 }
 
 /// How long it has run, or ran.

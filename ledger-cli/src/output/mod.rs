@@ -1,6 +1,7 @@
 //! What people and programs see. One place writes to stdout; recorded text is escaped before it gets there.
 
 pub(crate) mod event;
+pub(crate) mod flow;
 pub(crate) mod line;
 pub(crate) mod page;
 pub(crate) mod sheet;
@@ -15,6 +16,7 @@ use anstream::{AutoStream, ColorChoice};
 use bgledger_core::{Millis, TaskView};
 use bgledger_store::platform::wall_ms;
 use serde::Serialize;
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 /// How results are shown, and to whom.
@@ -64,12 +66,22 @@ impl Output {
         tasks: impl IntoIterator<Item = &'a TaskView>,
         people: impl FnOnce(&Output) -> String,
     ) -> Result<(), Failure> {
+        self.named(value, tasks.into_iter().map(|view| view.task.id), people)
+    }
+
+    /// Prints a result: JSON, its names, one a line, or what people read.
+    pub(crate) fn named<T: Serialize, N: Display>(
+        &self,
+        value: &T,
+        names: impl IntoIterator<Item = N>,
+        people: impl FnOnce(&Output) -> String,
+    ) -> Result<(), Failure> {
         if self.json {
             return self.json(value);
         }
         if self.quiet {
-            let ids: String = tasks.into_iter().map(|view| format!("{}\n", view.task.id)).collect();
-            return self.text(&ids);
+            let names: String = names.into_iter().map(|name| format!("{name}\n")).collect();
+            return self.text(&names);
         }
         self.text(&people(self))
     }

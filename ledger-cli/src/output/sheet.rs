@@ -7,20 +7,16 @@ use bgledger_core::{Millis, TaskView, Usage, escape};
 /// Everything that is known of a task, what is absent left out.
 pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
     let task = &view.task;
-    let mut sheet = Sheet { out, text: String::new() };
-    let number = task.number.to_string();
-    sheet.text.push_str(&styled(out.styled, STRONG, &format!("{number} {}", escape(&task.label))));
-    sheet.text.push('\n');
+    let mut sheet = Sheet::titled(out, &format!("{} {}", task.number, escape(&task.label)));
 
     let status = styled(out.styled, tint::of_status(task.status), &line::status(view));
     sheet.raw("status", &status);
     sheet.text("outcome", task.outcome.as_deref());
     sheet.text("reason", task.reason.as_deref());
     if let Some(cancel) = &task.cancel {
-        let by = cancel.by.as_deref().map(|by| format!(" by {}", escape(by))).unwrap_or_default();
-        let why = cancel.why.as_deref().map(|why| format!(": {}", escape(why))).unwrap_or_default();
+        let asked = sheet.asked(cancel.requested_at, cancel.by.as_deref(), cancel.why.as_deref());
         let told = cancel.told_at.map_or("; not told yet".to_owned(), |at| format!("; told {}", sheet.ago(at)));
-        sheet.raw("cancel", &format!("requested {}{by}{why}{told}", sheet.ago(cancel.requested_at)));
+        sheet.raw("cancel", &format!("{asked}{told}"));
     }
     sheet.text("waiting on", task.waiting_on.as_deref());
     sheet.raw("progress", &line::progress(task).unwrap_or_default());
@@ -37,9 +33,10 @@ pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
     sheet.text("agent", task.agent.as_deref());
     sheet.text("asking agent", task.requester_agent.as_deref());
     sheet.text("key", task.key.as_deref());
-    for (name, id) in [("parent", task.parent), ("root", task.root), ("flow", task.flow), ("retry of", task.retry_of)] {
+    for (name, id) in [("parent", task.parent), ("root", task.root), ("retry of", task.retry_of)] {
         sheet.raw(name, &id.map(|id| id.to_string()).unwrap_or_default());
     }
+    sheet.raw("flow", &task.flow.map(|flow| flow.to_string()).unwrap_or_default());
     let metadata: Vec<String> =
         task.metadata.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value.as_str()))).collect();
     sheet.raw("metadata", &metadata.join("  "));
@@ -89,28 +86,34 @@ pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
     sheet.text
 }
 
-struct Sheet<'a> {
+/// What is known of one thing: its title, then a line for each fact.
+pub(super) struct Sheet<'a> {
     out: &'a Output,
-    text: String,
+    pub(super) text: String,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
+    /// A sheet that has its title, a text that is safe to print.
+    pub(super) fn titled(out: &'a Output, title: &str) -> Sheet<'a> {
+        Sheet { out, text: format!("{}\n", styled(out.styled, STRONG, title)) }
+    }
+
     /// A line with a text that is safe to print; none if it is empty.
-    fn raw(&mut self, name: &str, text: &str) {
+    pub(super) fn raw(&mut self, name: &str, text: &str) {
         if !text.is_empty() {
             let name = styled(self.out.styled, FAINT, &format!("{name:>13}"));
             self.text.push_str(&format!("{name}  {text}\n"));
         }
     }
 
-    fn text(&mut self, name: &str, text: Option<&str>) {
+    pub(super) fn text(&mut self, name: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.raw(name, &escape(text).to_string());
         }
     }
 
     /// A text that may have several lines.
-    fn block(&mut self, name: &str, text: Option<&str>) {
+    pub(super) fn block(&mut self, name: &str, text: Option<&str>) {
         let Some(text) = text else { return };
         let text = escape(text.trim_end_matches('\n')).block().to_string();
         match text.contains('\n') {
@@ -123,10 +126,17 @@ impl Sheet<'_> {
         }
     }
 
-    fn when(&mut self, name: &str, at: Option<Millis>) {
+    pub(super) fn when(&mut self, name: &str, at: Option<Millis>) {
         if let Some(at) = at {
             self.raw(name, &format!("{at} ({})", self.ago(at)));
         }
+    }
+
+    /// When something was asked for, by whom and why.
+    pub(super) fn asked(&self, at: Millis, by: Option<&str>, why: Option<&str>) -> String {
+        let by = by.map(|by| format!(" by {}", escape(by))).unwrap_or_default();
+        let why = why.map(|why| format!(": {}", escape(why))).unwrap_or_default();
+        format!("requested {}{by}{why}", self.ago(at))
     }
 
     fn ago(&self, at: Millis) -> String {
@@ -134,7 +144,8 @@ impl Sheet<'_> {
     }
 }
 
-fn usage(usage: &Usage) -> String {
+/// What work cost.
+pub(super) fn usage(usage: &Usage) -> String {
     let counts = [
         (usage.tokens_in, "tokens in"),
         (usage.tokens_out, "tokens out"),

@@ -1,9 +1,8 @@
 //! Colour and glyphs. Colour never says anything that a glyph and a word do not say too.
 
 use anstyle::{AnsiColor, Style};
-use bgledger_core::CheckState;
-use bgledger_core::Status;
 use bgledger_core::audit::Severity;
+use bgledger_core::{CheckState, FlowStatus, Status};
 
 /// Bold.
 pub(crate) const STRONG: Style = Style::new().bold();
@@ -45,6 +44,34 @@ pub(crate) const fn of_status(status: Status) -> Style {
         Status::Failed => color(AnsiColor::Red),
         Status::TimedOut | Status::Lost => color(AnsiColor::Yellow),
         Status::Cancelled => color(AnsiColor::Magenta),
+    }
+}
+
+/// The glyph of a flow's status.
+pub(crate) const fn glyph_of_flow(status: FlowStatus) -> &'static str {
+    match status {
+        FlowStatus::Queued => glyph(Status::Queued),
+        FlowStatus::Running => glyph(Status::Running),
+        FlowStatus::Waiting => "◌",
+        FlowStatus::Blocked => "!",
+        FlowStatus::Succeeded => glyph(Status::Succeeded),
+        FlowStatus::Failed => glyph(Status::Failed),
+        FlowStatus::Cancelled => glyph(Status::Cancelled),
+        FlowStatus::Lost => glyph(Status::Lost),
+    }
+}
+
+/// The colour of a flow's status.
+pub(crate) const fn of_flow(status: FlowStatus) -> Style {
+    match status {
+        FlowStatus::Queued => of_status(Status::Queued),
+        FlowStatus::Running => of_status(Status::Running),
+        FlowStatus::Waiting => color(AnsiColor::Cyan),
+        FlowStatus::Blocked => color(AnsiColor::Yellow),
+        FlowStatus::Succeeded => of_status(Status::Succeeded),
+        FlowStatus::Failed => of_status(Status::Failed),
+        FlowStatus::Cancelled => of_status(Status::Cancelled),
+        FlowStatus::Lost => of_status(Status::Lost),
     }
 }
 

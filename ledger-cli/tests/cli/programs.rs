@@ -76,7 +76,7 @@ fn schemas_completions_and_manual_pages_are_printed() {
     let scene = Scene::new();
     let schemas = scene.run(["schema"]);
     let schemas: Value = serde_json::from_str(&schemas.out).unwrap();
-    for shape in ["request", "response", "task", "event", "error"] {
+    for shape in ["request", "response", "task", "flow", "event", "error"] {
         assert!(schemas[shape].is_object(), "{shape}");
         let alone: Value = serde_json::from_str(&scene.run(["schema", shape]).out).unwrap();
         assert_eq!(alone, schemas[shape]);
@@ -90,6 +90,7 @@ fn schemas_completions_and_manual_pages_are_printed() {
     let pages = scene.path("pages");
     assert_eq!(scene.run([std::ffi::OsStr::new("man"), pages.as_os_str()]).code, 0);
     assert!(std::fs::read_to_string(pages.join("bgledger-run.1")).unwrap().contains("BGLEDGER_TASK"));
+    assert!(std::fs::read_to_string(pages.join("bgledger-flow-wait.1")).unwrap().contains("blocked"));
     let help = scene.run(["--help"]);
     assert_eq!((help.code, help.out.contains("Run and record:")), (0, true));
     assert!(help.out.starts_with("A durable ledger"), "{help:?}");

@@ -1,10 +1,10 @@
 //! The checks that several commands share.
 
 use super::{Decision, unchanged};
-use crate::command::{ClaimToken, End, Family, Moment};
+use crate::command::{ClaimToken, End, Family, Late, Moment};
 use crate::event::{Ending, Fill, Report};
 use crate::liveness::lease_has_run_out;
-use crate::{Error, Evidence, Millis, Settlement, Status, Task, TaskId, TaskNumber, bounds, outcome, reason};
+use crate::{Error, Evidence, FlowId, Millis, Settlement, Status, Task, TaskId, bounds, outcome, reason};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -96,16 +96,8 @@ pub(super) fn concerns(evidence: &Evidence, task: &Task, at: &Moment) -> bool {
     }
 }
 
-/// What is known of the tasks that a fill names.
-pub(super) struct Late<'a> {
-    /// The line of the parent.
-    pub(super) family: Option<&'a Family>,
-    /// Another task whose key is the run.
-    pub(super) run_taken_by: Option<TaskNumber>,
-}
-
 /// What is null may be filled in once; the same value again is no change.
-pub(super) fn fillable(task: &Task, fill: &Fill, late: &Late<'_>) -> Result<Fill, Error> {
+pub(super) fn fillable(task: &Task, fill: &Fill, late: &Late) -> Result<Fill, Error> {
     let once = |field: &'static str, given: &Option<String>, recorded: &Option<String>| match (given, recorded) {
         (Some(given), Some(recorded)) if given != recorded => {
             Err(Error::AlreadySet { number: task.number, field, recorded: recorded.clone() })
@@ -127,18 +119,37 @@ pub(super) fn fillable(task: &Task, fill: &Fill, late: &Late<'_>) -> Result<Fill
         retry_of: link("retry_of", fill.retry_of, task.retry_of)?,
         parent: link("parent", fill.parent, task.parent)?,
         root: None,
+        flow: once("flow", &fill.flow.map(String::from), &task.flow.map(String::from))?.and(fill.flow),
     };
     // A run is the key of one task: creating that one again must go on finding it.
     if let (Some(recorded), Some(number), None) = (&fresh.run_id, late.run_taken_by, &task.key) {
         return Err(Error::AlreadySet { number, field: "run_id", recorded: recorded.clone() });
     }
-    match (fresh.parent, late.family) {
-        (None, _) => Ok(fresh),
-        (Some(_), None) => Err(Error::internal("a parent was filled in without its line")),
+    let fresh = match (fresh.parent, &late.family) {
+        (None, _) => fresh,
+        (Some(_), None) => return Err(Error::internal("a parent was filled in without its line")),
         (Some(_), Some(family)) => {
             admit(family)?;
-            Ok(Fill { root: Some(family.root), ..fresh })
+            Fill { root: Some(family.root), ..fresh }
         }
+    };
+    Ok(Fill { flow: joined(task, fresh.flow, late)?, ..fresh })
+}
+
+/// The flow that a task joins late: the one given, else that of the parent which is filled in with it.
+fn joined(task: &Task, given: Option<FlowId>, late: &Late) -> Result<Option<FlowId>, Error> {
+    let gate = match (given, &late.flow, late.family.and_then(|family| family.flow)) {
+        (Some(_), Some(gate), _) => gate,
+        (Some(_), None, _) => return Err(Error::internal("a flow was filled in without its gate")),
+        (None, _, Some(parents)) if task.flow.is_none() => return parents.inherit(),
+        (None, _, _) => return Ok(None),
+    };
+    gate.admit()?;
+    match late.has_children {
+        true => Err(Error::TreeShape {
+            problem: "the task has children already, which are in no flow: link it before it has any".into(),
+        }),
+        false => Ok(given),
     }
 }
 
@@ -146,6 +157,9 @@ pub(super) fn fillable(task: &Task, fill: &Fill, late: &Late<'_>) -> Result<Fill
 pub(super) fn admit(family: &Family) -> Result<(), Error> {
     if let Some(ancestor) = family.cancelled {
         return Err(Error::AncestorCancelled { ancestor });
+    }
+    if let Some(flow) = family.barred {
+        flow.admit()?;
     }
     if family.entangled {
         return Err(Error::TreeShape {

@@ -21,6 +21,7 @@ pub(super) fn create(birth: &Birth, at: &Moment) -> Result<Decision, Error> {
     if let Some(family) = &birth.family {
         admit(family)?;
     }
+    birth.joins()?;
     let mut events = vec![Event::Created(Opening { notify: Some(birth.notify.clone()), created_at: birth.created_at })];
     // Work that is over and whose start nobody told began no later than it ended.
     let started_at = given_start.or(ended_at);
@@ -59,6 +60,7 @@ fn differences(task: &Task, birth: &Birth) -> Vec<&'static str> {
         ("agent", filled(&birth.agent, &task.agent)),
         ("requester_agent", filled(&birth.requester_agent, &task.requester_agent)),
         ("parent", parent.is_some() && parent != task.parent),
+        ("flow", birth.flow.is_some_and(|flow| Some(flow.id) != task.flow)),
         ("retry_of", birth.retry_of.is_some() && birth.retry_of != task.retry_of),
         ("label", birth.label != task.label),
         ("task", birth.task != task.task),

@@ -1,10 +1,10 @@
 //! What an executor says: it claims a task, reports, lives, ends it.
 
 use super::check::{
-    Late, already_ended, ending, fillable, in_order, not_started, records_start, room_for_artifacts, same_end, unfenced,
+    already_ended, ending, fillable, in_order, not_started, records_start, room_for_artifacts, same_end, unfenced,
 };
 use super::{Decision, changed, unchanged};
-use crate::command::{Claim, ClaimToken, End, Moment};
+use crate::command::{Claim, ClaimToken, End, Late, Moment};
 use crate::event::Progress;
 use crate::event::{Event, Fill, Renewal, Started};
 use crate::{Error, Executor, Lease, Span, Status, Task, bounds};
@@ -32,22 +32,18 @@ pub(super) fn start(task: &Task, claim: &Claim, at: &Moment) -> Result<Decision,
     }
     // A takeover may have begun before anybody noticed the loss, but not before the attempt that was lost.
     in_order("started_at", claim.started_at, task.attempt_started_at, "was started before", at)?;
-    let fill = fillable(task, &claim.fill, &late(claim))?;
+    let fill = fillable(task, &claim.fill, &claim.late)?;
     let started = Started { fill, ..claimed(claim, task.attempt.saturating_add(1), at) };
     Ok(changed(vec![Event::Started(started)]))
 }
 
 /// The same start again changes nothing, except that it too may fill in what is null.
 fn start_again(task: &Task, claim: &Claim) -> Result<Decision, Error> {
-    let fill = fillable(task, &claim.fill, &late(claim))?;
+    let fill = fillable(task, &claim.fill, &claim.late)?;
     match fill.is_empty() {
         true => Ok(unchanged()),
         false => Ok(changed(vec![reported(task, Progress { fill, ..Progress::default() })])),
     }
-}
-
-fn late(claim: &Claim) -> Late<'_> {
-    Late { family: claim.family.as_ref(), run_taken_by: claim.run_taken_by }
 }
 
 fn same_executor(task: &Task, claim: &Claim) -> bool {
@@ -78,7 +74,7 @@ pub(super) fn progress(
     task: &Task,
     token: &ClaimToken,
     progress: &Progress,
-    late: &Late<'_>,
+    late: &Late,
     lease: Option<Span>,
     at: &Moment,
 ) -> Result<Decision, Error> {

@@ -22,7 +22,6 @@ use crate::event::{Asked, Event};
 use crate::{Error, Task};
 use alloc::vec;
 use alloc::vec::Vec;
-use check::Late;
 
 /// What a command leads to: events in order, and the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +70,8 @@ pub fn decide(task: Option<&Task>, command: &Command, at: &Moment) -> Result<Dec
     match command {
         Command::Create(birth) => create::exists(task, birth),
         Command::Start(claim) => executor::start(task, claim, at),
-        Command::Progress { token, progress, lease, family, run_taken_by } => {
-            let late = Late { family: family.as_ref(), run_taken_by: *run_taken_by };
-            executor::progress(task, token, progress, &late, *lease, at)
+        Command::Progress { token, progress, lease, late } => {
+            executor::progress(task, token, progress, late, *lease, at)
         }
         Command::Heartbeat { token, lease } => executor::heartbeat(task, token, *lease, at),
         Command::Finish { token, end } => executor::finish(task, token, end, at),

@@ -29,6 +29,12 @@ pub enum ErrorCode {
     UnknownKey = 202,
     /// No such notice, or none this handle may see.
     NoNotice = 203,
+    /// No such flow, or none this handle may see.
+    NoFlow = 204,
+    /// The task was there and is pruned: a tombstone is left of it.
+    Pruned = 205,
+    /// No such recipient of notices, or none this handle may see.
+    UnknownRecipient = 206,
 
     /// Several tasks fit the lookup.
     Ambiguous = 300,
@@ -48,7 +54,7 @@ pub enum ErrorCode {
     CancelRequested = 307,
     /// A field that may be filled in once is filled already.
     AlreadySet = 308,
-    /// The parent would be its own descendant, or the tree would be too deep.
+    /// The parent would be its own descendant, the tree would be too deep, or a task with children would join a flow.
     TreeShape = 309,
     /// The task's state does not call for this command.
     NotDue = 310,
@@ -56,6 +62,18 @@ pub enum ErrorCode {
     StaleClaim = 311,
     /// The notice's state does not call for this.
     NoticeSettled = 312,
+    /// Several flows fit the lookup.
+    AmbiguousFlow = 313,
+    /// Somebody else has moved the flow since.
+    RevisionConflict = 314,
+    /// The flow has ended.
+    FlowEnded = 315,
+    /// Cancel of the flow was requested: it gets no new tasks and goes on no more.
+    FlowCancelRequested = 316,
+    /// The flow follows a task: it is moved by that task alone.
+    FlowMirrored = 317,
+    /// The key is taken by a flow that says something else.
+    FlowExistsWithDifferent = 318,
 
     /// Other writers held the ledger until the deadline.
     Busy = 400,
@@ -130,7 +148,7 @@ impl ErrorClass {
 
 impl ErrorCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [ErrorCode; 37] = [
+    pub const ALL: [ErrorCode; 46] = [
         ErrorCode::InvalidRequest,
         ErrorCode::UnknownCommand,
         ErrorCode::InvalidValue,
@@ -142,6 +160,9 @@ impl ErrorCode {
         ErrorCode::NoLedger,
         ErrorCode::UnknownKey,
         ErrorCode::NoNotice,
+        ErrorCode::NoFlow,
+        ErrorCode::Pruned,
+        ErrorCode::UnknownRecipient,
         ErrorCode::Ambiguous,
         ErrorCode::ExistsWithDifferent,
         ErrorCode::AncestorCancelled,
@@ -155,6 +176,12 @@ impl ErrorCode {
         ErrorCode::NotDue,
         ErrorCode::StaleClaim,
         ErrorCode::NoticeSettled,
+        ErrorCode::AmbiguousFlow,
+        ErrorCode::RevisionConflict,
+        ErrorCode::FlowEnded,
+        ErrorCode::FlowCancelRequested,
+        ErrorCode::FlowMirrored,
+        ErrorCode::FlowExistsWithDifferent,
         ErrorCode::Busy,
         ErrorCode::WaitTimedOut,
         ErrorCode::NotALedger,
@@ -184,6 +211,9 @@ impl ErrorCode {
             ErrorCode::NoLedger => "no_ledger",
             ErrorCode::UnknownKey => "unknown_key",
             ErrorCode::NoNotice => "no_notice",
+            ErrorCode::NoFlow => "no_flow",
+            ErrorCode::Pruned => "pruned",
+            ErrorCode::UnknownRecipient => "unknown_recipient",
             ErrorCode::Ambiguous => "ambiguous",
             ErrorCode::ExistsWithDifferent => "exists_with_different",
             ErrorCode::AncestorCancelled => "ancestor_cancelled",
@@ -197,6 +227,12 @@ impl ErrorCode {
             ErrorCode::NotDue => "not_due",
             ErrorCode::StaleClaim => "stale_claim",
             ErrorCode::NoticeSettled => "notice_settled",
+            ErrorCode::AmbiguousFlow => "ambiguous_flow",
+            ErrorCode::RevisionConflict => "revision_conflict",
+            ErrorCode::FlowEnded => "flow_ended",
+            ErrorCode::FlowCancelRequested => "flow_cancel_requested",
+            ErrorCode::FlowMirrored => "flow_mirrored",
+            ErrorCode::FlowExistsWithDifferent => "flow_exists_with_different",
             ErrorCode::Busy => "busy",
             ErrorCode::WaitTimedOut => "wait_timed_out",
             ErrorCode::NotALedger => "not_a_ledger",
@@ -248,6 +284,15 @@ impl ErrorCode {
             ErrorCode::NoNotice => {
                 Some("`bgledger notices` shows them; a newer outcome withdraws those that nobody claimed")
             }
+            ErrorCode::NoFlow => {
+                Some("`bgledger flow list` shows the flows; a lookup is a number such as F3, an id or an owner")
+            }
+            ErrorCode::Pruned => {
+                Some("how long ended tasks stay is the ledger's policy: `bgledger config get retention`")
+            }
+            ErrorCode::UnknownRecipient => Some(
+                "a recipient is session:KEY, owner:NAME or subscriber:NAME; `bgledger config` shows the subscribers",
+            ),
             ErrorCode::UnknownKey => Some("`bgledger config` shows every key"),
             ErrorCode::Ambiguous => Some("name one task by its number or id"),
             ErrorCode::ExistsWithDifferent => Some("use another key or run id, or say the same as before"),
@@ -266,6 +311,12 @@ impl ErrorCode {
                 Some("somebody else has it or it was answered: claim again, and drop what this claim brought")
             }
             ErrorCode::NoticeSettled => None,
+            ErrorCode::AmbiguousFlow => Some("name one flow by its number or id"),
+            ErrorCode::RevisionConflict => Some("look at the flow as it is now, and decide again"),
+            ErrorCode::FlowEnded => Some("an end is final: create another flow"),
+            ErrorCode::FlowCancelRequested => Some("it may only end; create another flow for what is to go on"),
+            ErrorCode::FlowExistsWithDifferent => Some("use another key, or say the same as before"),
+            ErrorCode::FlowMirrored => Some("change the task that it follows"),
             ErrorCode::Busy => Some("ask again; nothing was changed"),
             ErrorCode::WaitTimedOut => Some("the tasks go on; wait again for longer"),
             ErrorCode::NotALedger => Some("name a ledger with --ledger or BGLEDGER_DB; the file was left as it is"),

@@ -1,13 +1,15 @@
 //! What can go wrong, each with a stable code. Messages are for people, codes and fields for programs.
 
+mod body;
 mod code;
 #[cfg(test)]
 mod tests;
 
+pub use body::ErrorBody;
 pub use code::{ErrorClass, ErrorCode};
 
 use crate::text::quote;
-use crate::{Executor, Millis, NoticeState, Status, TaskId, TaskNumber};
+use crate::{Executor, FlowId, FlowNumber, FlowStatus, Millis, NoticeState, Status, TaskId, TaskNumber};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -128,6 +130,34 @@ pub enum Error {
         /// A clause that says where.
         why: String,
     },
+    /// See [`ErrorCode::NoFlow`].
+    #[error("no flow {} {}", quote(.lookup), .why)]
+    NoFlow {
+        /// What was looked for.
+        lookup: String,
+        /// A clause that says where.
+        why: String,
+    },
+    /// See [`ErrorCode::Pruned`].
+    #[error("{number} ended {} at {ended_at} and was pruned at {pruned_at}", .recorded_status.as_str())]
+    Pruned {
+        /// The task.
+        number: TaskNumber,
+        /// Its global id.
+        id: TaskId,
+        /// How it ended.
+        recorded_status: Status,
+        /// When it ended.
+        ended_at: Millis,
+        /// When it was pruned.
+        pruned_at: Millis,
+    },
+    /// See [`ErrorCode::UnknownRecipient`].
+    #[error("{} is no recipient of notices here", quote(.recipient))]
+    UnknownRecipient {
+        /// What was given.
+        recipient: String,
+    },
     /// See [`ErrorCode::Ambiguous`].
     #[error("{} fits {} tasks", quote(.lookup), .count)]
     Ambiguous {
@@ -225,7 +255,7 @@ pub enum Error {
         recorded: String,
     },
     /// See [`ErrorCode::TreeShape`].
-    #[error("parent: {problem}")]
+    #[error("tree: {problem}")]
     TreeShape {
         /// What is wrong.
         problem: String,
@@ -261,6 +291,64 @@ pub enum Error {
         state: NoticeState,
         /// Why the command does not apply.
         problem: String,
+    },
+    /// See [`ErrorCode::AmbiguousFlow`].
+    #[error("{} fits {} flows", quote(.lookup), .count)]
+    AmbiguousFlow {
+        /// What was looked for.
+        lookup: String,
+        /// How many flows fit.
+        count: u64,
+        /// The newest of them.
+        flows: Vec<FlowNumber>,
+    },
+    /// See [`ErrorCode::RevisionConflict`].
+    #[error("{flow} is at revision {recorded}, {}, since {updated_at}; not at {given}", .recorded_status.as_str())]
+    RevisionConflict {
+        /// The flow.
+        flow: FlowNumber,
+        /// The revision that the caller saw.
+        given: u64,
+        /// The revision that is recorded.
+        recorded: u64,
+        /// Where the flow stands.
+        recorded_status: FlowStatus,
+        /// Since when.
+        updated_at: Millis,
+    },
+    /// See [`ErrorCode::FlowEnded`].
+    #[error("{flow} already ended: {} at {ended_at}", .recorded_status.as_str())]
+    FlowEnded {
+        /// The flow.
+        flow: FlowNumber,
+        /// How it ended.
+        recorded_status: FlowStatus,
+        /// When it ended.
+        ended_at: Millis,
+    },
+    /// See [`ErrorCode::FlowCancelRequested`].
+    #[error("cancel of {flow} was requested at {requested_at}: it gets no new tasks and goes on no more")]
+    FlowCancelRequested {
+        /// The flow.
+        flow: FlowNumber,
+        /// When.
+        requested_at: Millis,
+    },
+    /// See [`ErrorCode::FlowMirrored`].
+    #[error("{flow} follows a task: it is moved by that task alone and gets no others")]
+    FlowMirrored {
+        /// The flow.
+        flow: FlowNumber,
+    },
+    /// See [`ErrorCode::FlowExistsWithDifferent`].
+    #[error("{flow} has this key already, with another {}", .fields.join(", "))]
+    FlowExistsWithDifferent {
+        /// The flow that has the key.
+        flow: FlowNumber,
+        /// Its global id.
+        id: FlowId,
+        /// The descriptive fields that differ.
+        fields: Vec<&'static str>,
     },
     /// See [`ErrorCode::Busy`].
     #[error("the ledger was busy for {waited_ms} ms")]
@@ -368,81 +456,6 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// A value that is not allowed.
-    pub fn invalid(field: impl Into<String>, problem: impl Into<String>, expected: impl Into<String>) -> Error {
-        Error::InvalidValue { field: field.into(), problem: problem.into(), expected: expected.into() }
-    }
-
-    /// A fault of ours.
-    pub fn internal(problem: impl Into<String>) -> Error {
-        Error::Internal { problem: problem.into() }
-    }
-
-    /// The same error about a field inside `place`.
-    pub(crate) fn within(mut self, place: &str) -> Error {
-        if let Error::InvalidValue { field, .. } | Error::TooLarge { field, .. } = &mut self {
-            *field = format!("{place}.{field}");
-        }
-        self
-    }
-
-    /// The stable code.
-    pub fn code(&self) -> ErrorCode {
-        match self {
-            Error::InvalidRequest { .. } => ErrorCode::InvalidRequest,
-            Error::UnknownCommand { .. } => ErrorCode::UnknownCommand,
-            Error::InvalidValue { .. } => ErrorCode::InvalidValue,
-            Error::TooLarge { .. } => ErrorCode::TooLarge,
-            Error::FutureTime { .. } => ErrorCode::FutureTime,
-            Error::TimeOrder { .. } => ErrorCode::TimeOrder,
-            Error::NotAvailable { .. } => ErrorCode::NotAvailable,
-            Error::NotFound { .. } => ErrorCode::NotFound,
-            Error::NoLedger { .. } => ErrorCode::NoLedger,
-            Error::UnknownKey { .. } => ErrorCode::UnknownKey,
-            Error::NoNotice { .. } => ErrorCode::NoNotice,
-            Error::Ambiguous { .. } => ErrorCode::Ambiguous,
-            Error::ExistsWithDifferent { .. } => ErrorCode::ExistsWithDifferent,
-            Error::AncestorCancelled { .. } => ErrorCode::AncestorCancelled,
-            Error::NotStarted { .. } => ErrorCode::NotStarted,
-            Error::Fenced { .. } => ErrorCode::Fenced,
-            Error::AlreadyEnded { .. } => ErrorCode::AlreadyEnded,
-            Error::AlreadyRunning { .. } => ErrorCode::AlreadyRunning,
-            Error::CancelRequested { .. } => ErrorCode::CancelRequested,
-            Error::AlreadySet { .. } => ErrorCode::AlreadySet,
-            Error::TreeShape { .. } => ErrorCode::TreeShape,
-            Error::NotDue { .. } => ErrorCode::NotDue,
-            Error::StaleClaim { .. } => ErrorCode::StaleClaim,
-            Error::NoticeSettled { .. } => ErrorCode::NoticeSettled,
-            Error::Busy { .. } => ErrorCode::Busy,
-            Error::WaitTimedOut { .. } => ErrorCode::WaitTimedOut,
-            Error::NotALedger { .. } => ErrorCode::NotALedger,
-            Error::NewerLedger { .. } => ErrorCode::NewerLedger,
-            Error::Corrupt { .. } => ErrorCode::Corrupt,
-            Error::NetworkFileSystem { .. } => ErrorCode::NetworkFileSystem,
-            Error::BadPath { .. } => ErrorCode::BadPath,
-            Error::Unreadable { .. } => ErrorCode::Unreadable,
-            Error::ReadOnly { .. } => ErrorCode::ReadOnly,
-            Error::DiskFull { .. } => ErrorCode::DiskFull,
-            Error::Io { .. } => ErrorCode::Io,
-            Error::Unknown { .. } => ErrorCode::Unknown,
-            Error::Internal { .. } => ErrorCode::Internal,
-        }
-    }
-
-    /// The error as JSON shows it.
-    pub fn body(&self) -> ErrorBody<'_> {
-        let code = self.code();
-        ErrorBody {
-            code: code.as_str(),
-            class: code.class(),
-            message: self.to_string(),
-            hint: code.hint(),
-            fields: self,
-        }
-    }
-}
-
 fn holder(executor: Option<&Executor>) -> String {
     executor.map_or_else(|| "an external executor".into(), Executor::to_string)
 }
@@ -457,20 +470,4 @@ fn stranger(given: u32, attempt: u32) -> String {
         true => "this caller".into(),
         false => format!("attempt {given}"),
     }
-}
-
-/// An error in JSON: `{"code", "class", "message", "hint", …the fields that matter}`.
-#[derive(Debug, Serialize)]
-pub struct ErrorBody<'a> {
-    /// The stable word; its number is [`ErrorCode`]`as u16`.
-    pub code: &'static str,
-    /// What a caller does about it.
-    pub class: ErrorClass,
-    /// For people.
-    pub message: String,
-    /// What a person may do.
-    pub hint: Option<&'static str>,
-    /// The fields of the variant.
-    #[serde(flatten)]
-    pub fields: &'a Error,
 }

@@ -64,6 +64,29 @@ pub(crate) fn samples() -> Vec<Error> {
             ErrorCode::NoticeSettled => {
                 Error::NoticeSettled { notice: text(), state: NoticeState::Delivered, problem: text() }
             }
+            ErrorCode::NoFlow => Error::NoFlow { lookup: text(), why: text() },
+            ErrorCode::Pruned => {
+                Error::Pruned { number, id, recorded_status: Status::Failed, ended_at: at, pruned_at: at }
+            }
+            ErrorCode::UnknownRecipient => Error::UnknownRecipient { recipient: text() },
+            ErrorCode::AmbiguousFlow => Error::AmbiguousFlow { lookup: text(), count: 2, flows: vec![FlowNumber(3)] },
+            ErrorCode::RevisionConflict => Error::RevisionConflict {
+                flow: FlowNumber(3),
+                given: 1,
+                recorded: 2,
+                recorded_status: FlowStatus::Waiting,
+                updated_at: at,
+            },
+            ErrorCode::FlowEnded => {
+                Error::FlowEnded { flow: FlowNumber(3), recorded_status: FlowStatus::Failed, ended_at: at }
+            }
+            ErrorCode::FlowCancelRequested => Error::FlowCancelRequested { flow: FlowNumber(3), requested_at: at },
+            ErrorCode::FlowExistsWithDifferent => Error::FlowExistsWithDifferent {
+                flow: FlowNumber(3),
+                id: FlowId::from_bytes([3; 16]),
+                fields: vec!["goal"],
+            },
+            ErrorCode::FlowMirrored => Error::FlowMirrored { flow: FlowNumber(3) },
             ErrorCode::Busy => Error::Busy { waited_ms: 1 },
             ErrorCode::WaitTimedOut => Error::WaitTimedOut { pending: vec![number], awaited: 2, waited_ms: 1 },
             ErrorCode::NotALedger => Error::NotALedger { path: text(), problem: text() },
@@ -180,9 +203,12 @@ fn a_codes_class_is_its_hundred() {
 #[test]
 fn codes_keep_their_numbers_and_words_for_ever() {
     let pinned = "100 invalid_request, 101 unknown_command, 102 invalid_value, 103 too_large, 104 future_time, \
-        105 time_order, 106 not_available, 200 not_found, 201 no_ledger, 202 unknown_key, 203 no_notice, 300 ambiguous, \
+        105 time_order, 106 not_available, 200 not_found, 201 no_ledger, 202 unknown_key, 203 no_notice, 204 no_flow, \
+        205 pruned, 206 unknown_recipient, 300 ambiguous, \
         301 exists_with_different, 302 ancestor_cancelled, 303 not_started, 304 fenced, 305 already_ended, \
-        306 already_running, 307 cancel_requested, 308 already_set, 309 tree_shape, 310 not_due, 311 stale_claim, 312 notice_settled, 400 busy, \
+        306 already_running, 307 cancel_requested, 308 already_set, 309 tree_shape, 310 not_due, 311 stale_claim, \
+        312 notice_settled, 313 ambiguous_flow, 314 revision_conflict, 315 flow_ended, 316 flow_cancel_requested, \
+        317 flow_mirrored, 318 flow_exists_with_different, 400 busy, \
         401 wait_timed_out, 500 not_a_ledger, 501 newer_ledger, 502 corrupt, 503 network_file_system, 504 bad_path, \
         505 unreadable, 600 read_only, 601 disk_full, 602 io, 700 unknown, 900 internal";
     let codes: Vec<String> = ErrorCode::ALL.iter().map(|code| format!("{} {}", *code as u16, code.as_str())).collect();

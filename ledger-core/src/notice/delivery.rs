@@ -3,7 +3,7 @@
 //! A consumer claims notices under a lease, then acknowledges or refuses each. A crash returns them when the lease runs
 //! out. What is refused too often, or never answered, ends as a dead letter, which people list, retry, drop or dismiss.
 
-use crate::{Error, EventKind, Millis, Seq, Span, Task, TaskNumber, bounds, text};
+use crate::{Error, Event, Millis, Seq, Span, Status, Task, TaskNumber, bounds, text};
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -160,6 +160,22 @@ pub struct NoticeClaim {
 }
 
 impl Notice {
+    /// As it is once its task is pruned: given up, whatever it waits for.
+    #[must_use]
+    pub fn unclaimed(&self, now: Millis) -> Notice {
+        let reason = match self.state {
+            NoticeState::Dead => self.reason.clone(),
+            NoticeState::Pending | NoticeState::Claimed | NoticeState::Delivered | NoticeState::Dismissed => {
+                Some(UNCLAIMED.into())
+            }
+        };
+        Notice { state: NoticeState::Dead, due_at: now, reason, ..self.clone() }
+    }
+
+    fn silenced(&self) -> Notice {
+        Notice { state: NoticeState::Dismissed, claim: None, reason: Some(SILENCED.into()), ..self.clone() }
+    }
+
     /// The name within the ledger.
     pub fn id(&self) -> NoticeId {
         NoticeId { seq: self.seq, recipient: Some(self.recipient.clone()) }
@@ -181,8 +197,14 @@ pub enum NoticeCommand {
     Drop,
     /// It need not be delivered.
     Dismiss(Option<String>),
+    /// Its recipient has read what it speaks of.
+    Read,
 }
 
+/// Why a notice is dead that nobody claimed before its task was pruned.
+const UNCLAIMED: &str = "unclaimed";
+/// Why a notice is dismissed whose task is to tell nobody any more.
+pub const SILENCED: &str = "silenced";
 /// What a notice that nobody answers for is given up with.
 const UNANSWERED: &str = "claimed too often and never answered";
 /// The pause after the first refusal; each further one doubles it.
@@ -201,16 +223,25 @@ pub enum NoticeDecision {
     Withdrawn,
 }
 
-/// Decides a command on a notice of a task that is in the outcome `generation`. Pure.
+/// What a notice's task has come to since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Since {
+    /// The outcome that it is in.
+    pub generation: u32,
+    /// Whether it is to tell nobody any more: who is being told may still say so, and nobody else is told.
+    pub silent: bool,
+}
+
+/// Decides a command on a notice. Pure.
 ///
 /// The order of the checks is the order of precedence of the refusals.
 pub fn decide_notice(
     notice: &Notice,
     command: &NoticeCommand,
-    generation: u32,
+    since: Since,
     now: Millis,
 ) -> Result<NoticeDecision, Error> {
-    let outdated = notice.generation < generation;
+    let outdated = notice.generation < since.generation;
     let mut next = notice.clone();
     match command {
         NoticeCommand::Claim(claim, lease) => {
@@ -220,6 +251,9 @@ pub fn decide_notice(
             }
             if outdated {
                 return Ok(NoticeDecision::Withdrawn);
+            }
+            if since.silent {
+                return Ok(NoticeDecision::Becomes(notice.silenced()));
             }
             if notice.attempts >= bounds::NOTICE_ATTEMPTS {
                 (next.state, next.reason) = (NoticeState::Dead, Some(UNANSWERED.into()));
@@ -243,6 +277,9 @@ pub fn decide_notice(
             if outdated {
                 return Ok(NoticeDecision::Withdrawn);
             }
+            if since.silent {
+                return Ok(NoticeDecision::Becomes(notice.silenced()));
+            }
             next.reason = Some(reason.clone());
             match notice.attempts >= bounds::NOTICE_ATTEMPTS {
                 true => next.state = NoticeState::Dead,
@@ -258,6 +295,7 @@ pub fn decide_notice(
             _ if outdated => {
                 return Err(settled(notice, "the task has another outcome by now, with a notice of its own"));
             }
+            _ if since.silent => return Err(settled(notice, "the task is to tell nobody: change its policy first")),
             NoticeState::Pending | NoticeState::Claimed | NoticeState::Dismissed | NoticeState::Dead => {
                 (next.state, next.attempts, next.due_at) = (NoticeState::Pending, 0, now);
                 (next.claim, next.reason) = (None, None);
@@ -273,6 +311,14 @@ pub fn decide_notice(
             NoticeState::Dismissed => return Ok(NoticeDecision::Unchanged),
             NoticeState::Pending | NoticeState::Claimed | NoticeState::Dead => {
                 (next.state, next.claim, next.reason) = (NoticeState::Dismissed, None, reason.clone());
+            }
+        },
+        NoticeCommand::Read => match notice.state {
+            NoticeState::Delivered | NoticeState::Dismissed => return Ok(NoticeDecision::Unchanged),
+            NoticeState::Pending | NoticeState::Dead if outdated => return Ok(NoticeDecision::Withdrawn),
+            // Whoever holds it may still acknowledge it.
+            NoticeState::Pending | NoticeState::Claimed | NoticeState::Dead => {
+                (next.state, next.reason) = (NoticeState::Delivered, None);
             }
         },
     }
@@ -300,29 +346,30 @@ fn pause(attempts: u32) -> Span {
 }
 
 /// A notice in words, for people: `#12 read the feeds: succeeded (9 feeds)`. The shape is stable: number, label, what
-/// happened, and in brackets what was said of it. It is not escaped for a terminal.
-pub fn message(task: &Task, event: EventKind) -> String {
-    let what = match event {
-        EventKind::Progress => "progress",
-        EventKind::Recovered => "lives after all",
-        EventKind::Created
-        | EventKind::Started
-        | EventKind::Finished
-        | EventKind::Settled
-        | EventKind::Expired
-        | EventKind::Reaped
-        | EventKind::CancelRequested
-        | EventKind::CancelTold
-        | EventKind::NotifyChanged => task.status.as_str(),
-    };
-    let progress = task.progress.as_ref().filter(|_| event == EventKind::Progress);
-    let said = match progress {
-        Some(progress) => progress.text.clone(),
-        None => {
-            let error = task.error.as_ref().and_then(|error| error.message.clone());
-            error.or_else(|| task.summary.clone()).or_else(|| task.reason.clone())
+/// happened, and in brackets what was said of it. An end that takes back an earlier one says so:
+/// `#12 read the feeds: succeeded after being lost (9 feeds)`. It is not escaped for a terminal.
+///
+/// `generation` is the outcome that the notice speaks of; `task` may be in a later one.
+pub fn message(task: &Task, event: &Event, generation: u32) -> String {
+    let error = || task.error.as_ref().and_then(|error| error.message.clone());
+    let (what, said) = match event {
+        Event::Progress(progress) | Event::ProgressUnrecorded(progress) => ("progress", progress.text.clone()),
+        Event::Recovered => ("lives after all", None),
+        Event::Finished(ending) | Event::Settled(ending) | Event::Expired(ending) | Event::Reaped(ending) => {
+            let is_newest = generation == task.generation;
+            let told = is_newest.then(|| error().or_else(|| task.summary.clone())).flatten();
+            (ending.status.as_str(), told.or_else(|| ending.reason.clone()))
         }
+        Event::Started(_) => (Status::Running.as_str(), None),
+        Event::Created(_)
+        | Event::Heartbeat(_)
+        | Event::CancelRequested(_)
+        | Event::CancelTold
+        | Event::NotifyChanged(_)
+        | Event::Unknown { .. } => (task.status.as_str(), None),
     };
+    let corrects = generation > 1 && event.ending().is_some_and(|ending| ending.status.is_final());
+    let after = if corrects { " after being lost" } else { "" };
     let said = said.map(|said| format!(" ({said})")).unwrap_or_default();
-    format!("{} {}: {what}{said}", task.number, task.label)
+    format!("{} {}: {what}{after}{said}", task.number, task.label)
 }

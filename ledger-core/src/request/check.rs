@@ -8,9 +8,9 @@ use super::bounded::{
 };
 use super::*;
 use crate::text;
-use crate::{Lookup, NoticeState, Status, bounds};
+use crate::{Lookup, NoticeState, Recipient, Status, bounds};
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 impl Create {
@@ -156,9 +156,13 @@ impl Notify {
     }
 }
 
+fn recipient(field: &str, name: Option<&str>) -> Result<(), Error> {
+    name.map_or(Ok(()), |name| Recipient::parse(field, name).map(drop))
+}
+
 impl Notices {
     pub(super) fn check(&self) -> Result<(), Error> {
-        optional("recipient", &self.recipient, bounds::RECIPIENT_BYTES)?;
+        recipient("recipient", self.recipient.as_deref())?;
         bounds::count("state", self.state.len(), NoticeState::ALL.len())?;
         self.task.as_ref().map_or(Ok(()), |task| lookup("task", task))?;
         limit(self.limit)
@@ -168,10 +172,11 @@ impl Notices {
 impl NoticesClaim {
     pub(super) fn check(&self) -> Result<(), Error> {
         bounds::count("recipients", self.recipients.len(), bounds::NOTICES)?;
-        self.recipients
-            .iter()
-            .try_for_each(|recipient| bounds::text("recipients", recipient, bounds::RECIPIENT_BYTES))?;
+        self.recipients.iter().try_for_each(|name| recipient("recipients", Some(name)))?;
         names([("consumer", &self.consumer)])?;
+        if self.lease == Some(crate::Span::ZERO) {
+            return Err(Error::invalid("lease", "0 ms", "a length of time to deliver them in"));
+        }
         match self.limit {
             Some(limit) if limit == 0 || limit as usize > bounds::NOTICES => {
                 Err(Error::invalid("limit", limit.to_string(), alloc::format!("1 to {}", bounds::NOTICES)))
@@ -215,6 +220,98 @@ impl NoticesDismiss {
     }
 }
 
+impl FlowCreate {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        names([("key", &self.key), ("owner", &self.owner), ("controller", &self.controller)])?;
+        if let Some(task) = &self.mirrors {
+            lookup("mirrors", task)?;
+            let said = self.goal.is_some() || self.controller.is_some() || self.key.is_some() || self.step.is_some();
+            return match said || self.state.is_some() || self.running {
+                true => {
+                    let expected = "`mirrors` alone: everything else is read from the task";
+                    Err(Error::invalid("mirrors", "more than that is given", expected))
+                }
+                false => Ok(()),
+            };
+        }
+        match &self.goal {
+            Some(goal) if !goal.trim().is_empty() => bounds::text("goal", goal, bounds::GOAL_BYTES)?,
+            Some(_) | None => return Err(Error::invalid("goal", "nothing", "what the flow is for")),
+        }
+        if self.controller.is_none() {
+            return Err(Error::invalid("controller", "nothing", "a name by which its host finds it again"));
+        }
+        note("step", &self.step)?;
+        flow_state("state", &self.state)
+    }
+}
+
+fn flow_state(field: &str, value: &Option<crate::Json>) -> Result<(), Error> {
+    value.as_ref().map_or(Ok(()), |json| bounds::json(field, json.as_str(), bounds::FLOW_STATE_BYTES))
+}
+
+fn moved(step: &Option<Option<String>>, state: &Option<Option<crate::Json>>) -> Result<(), Error> {
+    step.as_ref().map_or(Ok(()), |step| note("step", step))?;
+    state.as_ref().map_or(Ok(()), |state| flow_state("state", state))
+}
+
+fn blocked(task: &Option<Lookup>, summary: &Option<String>) -> Result<(), Error> {
+    task.as_ref().map_or(Ok(()), |task| lookup("blocked_task", task))?;
+    note("blocked_summary", summary)
+}
+
+impl FlowList {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::count("status", self.status.len(), crate::FlowStatus::ALL.len())?;
+        names([("controller", &self.controller), ("after", &self.after)])?;
+        limit(self.limit)
+    }
+}
+
+impl FlowShow {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl FlowWait {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        counts([("revision", Some(self.revision))])?;
+        moved(&self.step, &self.state)?;
+        self.wait.as_ref().map_or(Ok(()), |wait| flow_state("wait", wait))?;
+        blocked(&self.blocked_task, &self.blocked_summary)
+    }
+}
+
+impl FlowResume {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        counts([("revision", Some(self.revision))])?;
+        moved(&self.step, &self.state)
+    }
+}
+
+impl FlowFinish {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        counts([("revision", Some(self.revision))])?;
+        moved(&self.step, &self.state)
+    }
+}
+
+impl FlowFail {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        counts([("revision", Some(self.revision))])?;
+        moved(&self.step, &self.state)?;
+        blocked(&self.blocked_task, &self.blocked_summary)
+    }
+}
+
+impl FlowCancelRequest {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        names([("by", &self.by)])?;
+        note("why", &self.why)
+    }
+}
+
 impl List {
     pub(super) fn check(&self) -> Result<(), Error> {
         bounds::count("status", self.status.0.len(), Status::ALL.len())?;
@@ -235,7 +332,8 @@ impl List {
 
 impl Show {
     pub(super) fn check(&self) -> Result<(), Error> {
-        lookup("lookup", &self.lookup)
+        lookup("lookup", &self.lookup)?;
+        recipient("ack", self.ack.as_deref())
     }
 }
 
@@ -270,7 +368,8 @@ impl Wait {
             return Err(Error::invalid("lookups", "none", "at least one task"));
         }
         bounds::count("lookups", self.lookups.len(), bounds::WAIT_LOOKUPS)?;
-        self.lookups.iter().try_for_each(|task: &Lookup| lookup("lookups", task))
+        self.lookups.iter().try_for_each(|task: &Lookup| lookup("lookups", task))?;
+        recipient("ack", self.ack.as_deref())
     }
 }
 
@@ -293,6 +392,12 @@ impl Audit {
 }
 
 impl Maintenance {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Prune {
     pub(super) fn check(&self) -> Result<(), Error> {
         Ok(())
     }

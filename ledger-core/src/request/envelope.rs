@@ -1,6 +1,7 @@
 //! What stands around a request, and how its text is read.
 
 use super::Request;
+use crate::json::Objects;
 use crate::text;
 use crate::{Error, Json, Millis, bounds};
 use alloc::borrow::ToOwned;
@@ -100,7 +101,7 @@ impl<'de> Visitor<'de> for PartsVisitor {
 /// Reads a command's body; an error names the field.
 pub(super) fn read<T: DeserializeOwned>(word: &str, body: &RawValue) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_str(body.get());
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    serde_path_to_error::deserialize(Objects(&mut json)).map_err(|error| {
         let path = text::short(&error.path().to_string());
         let field = if path == "." { word.to_owned() } else { format!("{word}.{path}") };
         let said = error.inner().to_string();

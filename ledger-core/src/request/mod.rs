@@ -3,6 +3,7 @@
 mod bounded;
 mod check;
 mod envelope;
+mod flows;
 mod notices;
 mod operating;
 mod reading;
@@ -10,8 +11,9 @@ mod recording;
 mod resolved;
 
 pub use envelope::Envelope;
+pub use flows::{FlowCancelRequest, FlowCreate, FlowFail, FlowFinish, FlowList, FlowResume, FlowShow, FlowWait};
 pub use notices::{Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop, NoticesNack, NoticesRetry};
-pub use operating::{Audit, Config, Doctor, Maintenance, Stats, Verify};
+pub use operating::{Audit, Config, Doctor, Maintenance, Prune, Stats, Verify};
 pub use reading::{History, List, Show, StatusFilter, Tree, Wait, Watch};
 pub use recording::{
     CancelRequest, ClaimSpec, Create, EndSpec, ExecutorSpec, Finish, Heartbeat, Notify, ProgressRequest, Settle, Start,
@@ -124,6 +126,22 @@ commands! {
     "notices_drop" NoticesDrop(NoticesDrop) -> NoticeList, writes: true;
     /// Say that notices need not be delivered.
     "notices_dismiss" NoticesDismiss(NoticesDismiss) -> NoticeList, writes: true;
+    /// Record a flow.
+    "flow_create" FlowCreate(FlowCreate) -> FlowCreated, writes: true;
+    /// Flows, newest first.
+    "flow_list" FlowList(FlowList) -> FlowPage, writes: false;
+    /// One flow.
+    "flow_show" FlowShow(FlowShow) -> FlowShown, writes: false;
+    /// It waits, or is blocked.
+    "flow_wait" FlowWait(FlowWait) -> FlowRecorded, writes: true;
+    /// It goes on.
+    "flow_resume" FlowResume(FlowResume) -> FlowRecorded, writes: true;
+    /// It did what it was for.
+    "flow_finish" FlowFinish(FlowFinish) -> FlowRecorded, writes: true;
+    /// It did not.
+    "flow_fail" FlowFail(FlowFail) -> FlowRecorded, writes: true;
+    /// Ask to cancel it and its tasks.
+    "flow_cancel" FlowCancel(FlowCancelRequest) -> FlowCancelReply, writes: true;
     /// Tasks, newest first.
     "list" List(List) -> TaskPage, writes: false;
     /// One task in full.
@@ -142,6 +160,8 @@ commands! {
     "audit" Audit(Audit) -> AuditReport, writes: false;
     /// Settle what nobody will settle.
     "maintenance" Maintenance(Maintenance) -> MaintenanceReport, writes: true;
+    /// Remove what ended long enough ago.
+    "prune" Prune(Prune) -> PruneReport, writes: true;
     /// Read or set the ledger's policy.
     "config" Config(Config) -> ConfigReply, writes: true;
     /// Look at the ledger's health.

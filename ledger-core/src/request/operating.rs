@@ -1,5 +1,6 @@
 //! The requests of those who look after a ledger.
 
+use crate::Span;
 use crate::json::distinct;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -33,6 +34,17 @@ pub struct Maintenance {
     pub apply: bool,
     /// The clock is right, although it jumped: what time ends may be ended again. Only with `apply`.
     pub confirm_clock: bool,
+}
+
+/// Remove what ended long enough ago, whole; a tombstone stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Prune {
+    /// What ended so long ago; by the ledger's own policy if absent.
+    pub older_than: Option<Span>,
+    /// Only say what would go.
+    pub dry_run: bool,
 }
 
 /// Read the ledger's policy, or set some of it.

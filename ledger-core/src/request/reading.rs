@@ -1,6 +1,6 @@
 //! The requests that read.
 
-use crate::{Lookup, Metadata, Millis, Seq, Span, Status};
+use crate::{FlowLookup, Lookup, Metadata, Millis, Seq, Span, Status};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -38,6 +38,8 @@ pub struct List {
     pub search: Option<String>,
     /// Only the children of this task.
     pub parent: Option<Lookup>,
+    /// Only the tasks of this flow.
+    pub flow: Option<FlowLookup>,
     /// At most so many: 50 if absent, 10,000 at most.
     pub limit: Option<u32>,
     /// Go on where the last page ended: its `next`.
@@ -91,6 +93,15 @@ impl schemars::JsonSchema for StatusFilter {
 pub struct Show {
     /// The task.
     pub lookup: Lookup,
+    /// The recipient whose notices about the task are delivered by this answer: it need not be told again.
+    #[serde(default)]
+    pub ack: Option<String>,
+}
+
+impl From<Lookup> for Show {
+    fn from(lookup: Lookup) -> Show {
+        Show { lookup, ack: None }
+    }
 }
 
 /// A task's events, oldest first.
@@ -143,4 +154,6 @@ pub struct Wait {
     pub any: bool,
     /// How long to wait; without end if absent.
     pub timeout: Option<Span>,
+    /// The recipient whose notices about those that ended are delivered by this answer: it need not be told again.
+    pub ack: Option<String>,
 }

@@ -3,7 +3,9 @@
 use crate::event::Fill;
 use crate::event::given;
 use crate::json::distinct;
-use crate::{Artifact, Executor, Failure, Json, Lookup, Metadata, Millis, NotifyPolicy, Output, Span, Status, Usage};
+use crate::{
+    Artifact, Executor, Failure, FlowLookup, Json, Lookup, Metadata, Millis, NotifyPolicy, Output, Span, Status, Usage,
+};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use serde::Deserialize;
@@ -39,6 +41,8 @@ pub struct Create {
     pub requester_agent: Option<String>,
     /// The task that starts it.
     pub parent: Option<Lookup>,
+    /// The flow that it belongs to; its parent's if absent.
+    pub flow: Option<FlowLookup>,
     /// The task that it runs again.
     pub retry_of: Option<Lookup>,
     /// A flat map.

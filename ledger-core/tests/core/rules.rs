@@ -3,6 +3,7 @@
 mod cancelling;
 mod creating;
 mod ending;
+mod flowing;
 mod maintaining;
 mod notifying;
 mod reporting;

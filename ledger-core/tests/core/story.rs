@@ -126,6 +126,7 @@ pub(crate) fn birth() -> Birth {
         agent: None,
         requester_agent: None,
         family: None,
+        flow: None,
         retry_of: None,
         label: "read the papers".into(),
         task: None,
@@ -179,7 +180,7 @@ pub(crate) fn progress(token: ClaimToken, text: &str) -> Command {
 }
 
 pub(crate) fn report(token: ClaimToken, progress: Progress) -> Command {
-    Command::Progress { token, progress, lease: None, family: None, run_taken_by: None }
+    Command::Progress { token, progress, lease: None, late: bgledger_core::Late::default() }
 }
 
 pub(crate) fn heartbeat(token: ClaimToken) -> Command {

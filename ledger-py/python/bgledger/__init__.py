@@ -20,6 +20,7 @@ from ._codes import (
     AlreadyRunning,
     AlreadySet,
     Ambiguous,
+    AmbiguousFlow,
     AncestorCancelled,
     BadLedger,
     BadPath,
@@ -30,6 +31,10 @@ from ._codes import (
     ExistsWithDifferent,
     Failed,
     Fenced,
+    FlowCancelRequested,
+    FlowEnded,
+    FlowExistsWithDifferent,
+    FlowMirrored,
     FutureTime,
     Internal,
     Invalid,
@@ -38,6 +43,7 @@ from ._codes import (
     Io,
     NetworkFileSystem,
     NewerLedger,
+    NoFlow,
     NoLedger,
     NoNotice,
     NotALedger,
@@ -46,8 +52,10 @@ from ._codes import (
     NotFound,
     NoticeSettled,
     NotStarted,
+    Pruned,
     ReadOnly,
     Refused,
+    RevisionConflict,
     StaleClaim,
     TimeOrder,
     TooLarge,
@@ -55,14 +63,18 @@ from ._codes import (
     Unknown,
     UnknownCommand,
     UnknownKey,
+    UnknownRecipient,
     Unreadable,
     WaitTimedOut,
 )
 from ._errors import InvalidType, TaskCancelled
+from ._flow_run import FlowRun
+from ._flow_types import Blocked, Flow, FlowCancel, FlowCancelReply, FlowPage, RollUp, UnitProgress
 from ._generated import (
     Delivery,
     EventType,
     FindingCode,
+    FlowStatus,
     NotifyPolicy,
     Outcome,
     Reason,
@@ -72,7 +84,7 @@ from ._generated import (
 )
 from ._ledger import Ledger, open
 from ._notices import ClaimedNotices, Notice, NoticePage
-from ._reading import Watch
+from ._reading import Truncated, Watch
 from ._task import TaskRun, current, inherit
 from ._types import (
     Artifact,
@@ -88,6 +100,7 @@ from ._types import (
     MaintenanceReport,
     Output,
     Progress,
+    PruneReport,
     Recorded,
     Setting,
     Stats,
@@ -99,6 +112,7 @@ from ._types import (
 )
 
 if _TYPE_CHECKING:
+    from ._async_flow import AsyncFlow
     from ._async_task import AsyncTask
 
 __version__ = _core.VERSION
@@ -108,12 +122,15 @@ __all__ = [
     "AlreadyRunning",
     "AlreadySet",
     "Ambiguous",
+    "AmbiguousFlow",
     "AncestorCancelled",
     "Artifact",
+    "AsyncFlow",
     "AsyncTask",
     "AuditReport",
     "BadLedger",
     "BadPath",
+    "Blocked",
     "Busy",
     "Cancel",
     "CancelReply",
@@ -135,6 +152,16 @@ __all__ = [
     "Fenced",
     "Finding",
     "FindingCode",
+    "Flow",
+    "FlowCancel",
+    "FlowCancelReply",
+    "FlowCancelRequested",
+    "FlowEnded",
+    "FlowExistsWithDifferent",
+    "FlowMirrored",
+    "FlowPage",
+    "FlowRun",
+    "FlowStatus",
     "FutureTime",
     "Group",
     "Internal",
@@ -148,6 +175,7 @@ __all__ = [
     "MaintenanceReport",
     "NetworkFileSystem",
     "NewerLedger",
+    "NoFlow",
     "NoLedger",
     "NoNotice",
     "NotALedger",
@@ -163,10 +191,14 @@ __all__ = [
     "Output",
     "Process",
     "Progress",
+    "PruneReport",
+    "Pruned",
     "ReadOnly",
     "Reason",
     "Recorded",
     "Refused",
+    "RevisionConflict",
+    "RollUp",
     "Runtime",
     "Setting",
     "StaleClaim",
@@ -180,9 +212,12 @@ __all__ = [
     "TooLarge",
     "Tree",
     "TreeShape",
+    "Truncated",
+    "UnitProgress",
     "Unknown",
     "UnknownCommand",
     "UnknownKey",
+    "UnknownRecipient",
     "Unreadable",
     "Usage",
     "VerifyReport",
@@ -202,6 +237,10 @@ def __getattr__(name: str) -> object:
         from ._async_task import AsyncTask
 
         return AsyncTask
+    if name == "AsyncFlow":
+        from ._async_flow import AsyncFlow
+
+        return AsyncFlow
     if name == "aio":
         import importlib
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ._recording import KEEP
+from ._recording import KEEP, Fill
 from ._types import Artifact, Recorded, Task, Usage
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class AsyncTask:
         waiting_on: str | None = KEEP,
         usage: Usage | Mapping[str, Any] | None = None,
         artifacts: Mapping[str, Artifact | Mapping[str, Any]] | None = None,
-        fill: Mapping[str, str] | None = None,
+        fill: Fill | None = None,
     ) -> asyncio.Future[Recorded]:
         """Reports how far the work is; see :meth:`bgledger.Ledger.progress`."""
         said: dict[str, Any] = {"current": current, "total": total, "unit": unit, "waiting_on": waiting_on, "fill": fill}
@@ -171,8 +171,8 @@ class AsyncTask:
             await asyncio.shield(begun)
         except BaseException as error:
             # It may be recorded all the same; the block is not entered.
-            await _surely(begun, ignore=True)
-            await _surely(self._soon(lambda: run._end(error)), ignore=True)
+            await surely(begun, ignore=True)
+            await surely(self._soon(lambda: run._end(error)), ignore=True)
             raise
         if run._timeout is not None:
             self._timer = self._loop.call_later(run._timeout / 1000, self._stop, "deadline")
@@ -188,7 +188,7 @@ class AsyncTask:
         is_overdue = self._is_overdue(error)
         run._ending.is_overdue = is_overdue
         overdue = TimeoutError(f"task #{run.number} ran for more than {(run._timeout or 0) / 1000:g} s")
-        await _surely(self._soon(lambda: run._end(overdue if is_overdue else error)))
+        await surely(self._soon(lambda: run._end(overdue if is_overdue else error)))
         if is_overdue:
             raise overdue from error
 
@@ -240,7 +240,7 @@ class AsyncTask:
             self._host.cancel()
 
 
-async def _surely(future: asyncio.Future[Any], ignore: bool = False) -> None:
+async def surely(future: asyncio.Future[Any], ignore: bool = False) -> None:
     """Waits for what is under way, though this task be cancelled meanwhile; then the cancellation goes on."""
     cancelled: asyncio.CancelledError | None = None
     while not future.done():

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
 from ._base import Candidate, Executor, LedgerError
-from ._generated import Status
+from ._generated import FlowStatus, Status
 
 
 class Invalid(LedgerError, ValueError):
@@ -113,6 +114,35 @@ class NoNotice(NotFound):
     number_of_code = 203
     notice: str
     why: str
+
+
+class NoFlow(NotFound):
+    """The code ``no_flow``. `bgledger flow list` shows the flows; a lookup is a number such as F3, an id or an owner."""
+
+    code = "no_flow"
+    number_of_code = 204
+    lookup: str
+    why: str
+
+
+class Pruned(NotFound):
+    """The code ``pruned``. How long ended tasks stay is the ledger's policy: `bgledger config get retention`."""
+
+    code = "pruned"
+    number_of_code = 205
+    ended_at: datetime
+    id: str
+    number: int
+    pruned_at: datetime
+    recorded_status: Status
+
+
+class UnknownRecipient(NotFound):
+    """The code ``unknown_recipient``. A recipient is session:KEY, owner:NAME or subscriber:NAME; `bgledger config` shows the subscribers."""
+
+    code = "unknown_recipient"
+    number_of_code = 206
+    recipient: str
 
 
 class Refused(LedgerError):
@@ -250,6 +280,65 @@ class NoticeSettled(Refused):
     state: str
 
 
+class AmbiguousFlow(Refused):
+    """The code ``ambiguous_flow``. Name one flow by its number or id."""
+
+    code = "ambiguous_flow"
+    number_of_code = 313
+    count: int
+    flows: tuple[int, ...]
+    lookup: str
+
+
+class RevisionConflict(Refused):
+    """The code ``revision_conflict``. Look at the flow as it is now, and decide again."""
+
+    code = "revision_conflict"
+    number_of_code = 314
+    flow: int
+    given: int
+    recorded: int
+    recorded_status: FlowStatus
+    updated_at: datetime
+
+
+class FlowEnded(Refused):
+    """The code ``flow_ended``. An end is final: create another flow."""
+
+    code = "flow_ended"
+    number_of_code = 315
+    ended_at: datetime
+    flow: int
+    recorded_status: FlowStatus
+
+
+class FlowCancelRequested(Refused):
+    """The code ``flow_cancel_requested``. It may only end; create another flow for what is to go on."""
+
+    code = "flow_cancel_requested"
+    number_of_code = 316
+    flow: int
+    requested_at: datetime
+
+
+class FlowMirrored(Refused):
+    """The code ``flow_mirrored``. Change the task that it follows."""
+
+    code = "flow_mirrored"
+    number_of_code = 317
+    flow: int
+
+
+class FlowExistsWithDifferent(Refused):
+    """The code ``flow_exists_with_different``. Use another key, or say the same as before."""
+
+    code = "flow_exists_with_different"
+    number_of_code = 318
+    fields: tuple[str, ...]
+    flow: int
+    id: str
+
+
 class Busy(LedgerError, TimeoutError):
     """Others held the ledger for too long: ask again."""
 
@@ -375,43 +464,13 @@ class Internal(LedgerError, RuntimeError):
     problem: str
 
 
+def _below(kind: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)
+
+
 #: The class of each code.
 BY_CODE: Final[dict[str, type[LedgerError]]] = {
-    "invalid_request": InvalidRequest,
-    "unknown_command": UnknownCommand,
-    "invalid_value": InvalidValue,
-    "too_large": TooLarge,
-    "future_time": FutureTime,
-    "time_order": TimeOrder,
-    "not_available": NotAvailable,
-    "not_found": NotFound,
-    "no_ledger": NoLedger,
-    "unknown_key": UnknownKey,
-    "no_notice": NoNotice,
-    "ambiguous": Ambiguous,
-    "exists_with_different": ExistsWithDifferent,
-    "ancestor_cancelled": AncestorCancelled,
-    "not_started": NotStarted,
-    "fenced": Fenced,
-    "already_ended": AlreadyEnded,
-    "already_running": AlreadyRunning,
-    "cancel_requested": CancelRequested,
-    "already_set": AlreadySet,
-    "tree_shape": TreeShape,
-    "not_due": NotDue,
-    "stale_claim": StaleClaim,
-    "notice_settled": NoticeSettled,
-    "busy": Busy,
-    "wait_timed_out": WaitTimedOut,
-    "not_a_ledger": NotALedger,
-    "newer_ledger": NewerLedger,
-    "corrupt": Corrupt,
-    "network_file_system": NetworkFileSystem,
-    "bad_path": BadPath,
-    "unreadable": Unreadable,
-    "read_only": ReadOnly,
-    "disk_full": DiskFull,
-    "io": Io,
-    "unknown": Unknown,
-    "internal": Internal,
+    each.code: each for each in _below(LedgerError) if "code" in vars(each)
 }

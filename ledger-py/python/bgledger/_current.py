@@ -1,4 +1,4 @@
-"""The task of the running code."""
+"""The task and the flow of the running code."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
+    from ._flow_run import FlowRun
     from ._task import TaskRun
 
 P = ParamSpec("P")
@@ -15,6 +16,9 @@ T = TypeVar("T")
 
 CURRENT: contextvars.ContextVar[TaskRun | None] = contextvars.ContextVar("bgledger_task", default=None)
 """The task whose block surrounds the running code: the parent of those that begin inside it."""
+
+FLOW: contextvars.ContextVar[FlowRun | None] = contextvars.ContextVar("bgledger_flow", default=None)
+"""The flow whose block surrounds the running code."""
 
 
 def current() -> TaskRun | None:
@@ -26,22 +30,25 @@ def current() -> TaskRun | None:
 
 
 def inherit(function: Callable[P, T]) -> Callable[P, T]:
-    """The function with the task of the running code around it, wherever it is called: for threads, which begin outside.
+    """The function with the task and the flow of the running code around it, wherever it is called.
+
+    For threads, which begin outside of any:
 
     >>> threading.Thread(target=bgledger.inherit(work)).start()        # doctest: +SKIP
     >>> pool.map(bgledger.inherit(work), items)                        # doctest: +SKIP
     """
-    run = CURRENT.get()
+    run, flow = CURRENT.get(), FLOW.get()
 
     @functools.wraps(function)
     def inherited(*args: P.args, **kwargs: P.kwargs) -> T:
-        token = CURRENT.set(run)
+        token, flow_token = CURRENT.set(run), FLOW.set(flow)
         try:
             return function(*args, **kwargs)
         finally:
             CURRENT.reset(token)
+            FLOW.reset(flow_token)
 
     return inherited
 
 
-__all__ = ["CURRENT", "current", "inherit"]
+__all__ = ["CURRENT", "FLOW", "current", "inherit"]

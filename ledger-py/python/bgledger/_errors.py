@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from ._base import Candidate, Executor, LedgerError
 from ._codes import BY_CODE, CancelRequested, Internal, InvalidValue
-from ._generated import Status
+from ._generated import FlowStatus, Status
 from ._time import parse_time
 
 
@@ -22,17 +22,18 @@ class TaskCancelled(CancelRequested):
 
 def fields_of(body: dict[str, Any]) -> dict[str, Any]:
     """The fields of an error as Python has them."""
-    return {name: _field(name, value) for name, value in body.items() if name not in _COMMON}
+    status = FlowStatus if "flow" in body else Status
+    return {name: _field(name, value, status) for name, value in body.items() if name not in _COMMON}
 
 
 _COMMON = frozenset({"code", "class", "message", "hint"})
 
 
-def _field(name: str, value: Any) -> Any:
+def _field(name: str, value: Any, status: type[Status] | type[FlowStatus]) -> Any:
     if value is None:
         return None
     if name == "recorded_status":
-        return Status(value)
+        return status(value)
     if name == "executor":
         return Executor.from_dict(value)
     if name == "candidates":

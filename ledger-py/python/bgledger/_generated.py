@@ -46,6 +46,25 @@ _FINAL: Final[frozenset[str]] = frozenset({
 })
 
 
+class FlowStatus(str, Enum):
+    """Where a flow stands. Each equals its word: ``FlowStatus.WAITING == "waiting"``."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    BLOCKED = "blocked"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, format_spec: str) -> str:
+        return format(str(self.value), format_spec)
+
+
 class Runtime:
     """Who runs a task. Any other lower-case word is one, too."""
 
@@ -152,6 +171,14 @@ COMMANDS: Final[tuple[str, ...]] = (
     "notices_retry",
     "notices_drop",
     "notices_dismiss",
+    "flow_create",
+    "flow_list",
+    "flow_show",
+    "flow_wait",
+    "flow_resume",
+    "flow_finish",
+    "flow_fail",
+    "flow_cancel",
     "list",
     "show",
     "history",
@@ -161,6 +188,7 @@ COMMANDS: Final[tuple[str, ...]] = (
     "stats",
     "audit",
     "maintenance",
+    "prune",
     "config",
     "doctor",
     "verify",
@@ -168,6 +196,7 @@ COMMANDS: Final[tuple[str, ...]] = (
 ERROR_MESSAGE_BYTES: Final = 16384
 ERROR_DETAIL_BYTES: Final = 65536
 ERROR_TYPE_BYTES: Final = 512
+NOTE_BYTES: Final = 4096
 RENEWALS: Final = 3
 LABEL_BYTES: Final = 512
 LIST_MOST: Final = 10000

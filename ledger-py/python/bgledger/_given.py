@@ -103,18 +103,27 @@ def time(name: str, value: object) -> int:
 
 def lookup(name: str, value: object) -> int | str:
     """A number, an id, a run id, a session key, or a task."""
+    return _named(name, value, False, "a task, its number, id, run id or session key")
+
+
+def flow(name: str, value: object) -> int | str:
+    """A flow's number, an id, an owner, or a flow."""
+    return _named(name, value, True, "a flow, its number such as F3, id or owner")
+
+
+def _named(name: str, value: object, is_flow: bool, expected: str) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool):
         if not 0 < value < 2**63:
-            invalid(name, shown(value), "a task's number, from 1")
+            invalid(name, shown(value), f"a number from 1 on: {expected}")
         return value
     if isinstance(value, str):
         return text(name, value)
     if isinstance(value, uuid.UUID):
         return f"id:{value}"
     ident = getattr(value, "id", None)
-    if isinstance(ident, str) and hasattr(value, "number"):
+    if isinstance(ident, str) and hasattr(value, "number") and hasattr(value, "goal") is is_flow:
         return f"id:{ident}"
-    invalid(name, _kind(value), "a task, its number, id, run id or session key", InvalidType)
+    invalid(name, _kind(value), expected, InvalidType)
 
 
 def json_text(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, overload
 
 from . import _core, _given
+from ._flows import Flowing
 from ._given import Span
 from ._listening import hush
 from ._notices import Noticing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger", "open"]
 
 
-class Ledger(Recording, Reading, Noticing, Operating, Tracking):
+class Ledger(Recording, Reading, Noticing, Flowing, Operating, Tracking):
     """A handle on a ledger. Share it between threads; a forked child may go on using its copy.
 
     Opening creates nothing: the first recorded task does. A handle pickles as its path and opens it again.

@@ -25,7 +25,7 @@ class Notice(Record):
 
     ``notice`` is its name within the ledger; ``key`` its name everywhere: who records it together with the effect has
     the effect once. ``type`` is what happened, ``message`` the text for people. ``state`` is ``pending``, ``claimed``,
-    ``delivered``, ``dismissed`` or ``dead``.
+    ``delivered``, ``dismissed`` or ``dead``. ``task`` is ``None`` once the task is pruned.
     """
 
     notice: str
@@ -41,12 +41,13 @@ class Notice(Record):
     due_at: datetime
     claim: dict[str, Any] | None
     reason: str | None
-    task: Task
+    task: Task | None
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Notice:
         """The notice of its JSON form."""
-        return cls(**{**value, "due_at": parse_time(value["due_at"]), "task": Task.from_dict(value["task"])})
+        task = None if value["task"] is None else Task.from_dict(value["task"])
+        return cls(**{**value, "due_at": parse_time(value["due_at"]), "task": task})
 
 
 @dataclasses.dataclass(frozen=True)

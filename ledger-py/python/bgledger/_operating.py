@@ -7,7 +7,7 @@ from typing import Any
 
 from . import _given
 from ._errors import InvalidType, invalid
-from ._given import optional
+from ._given import Span, optional
 from ._types import (
     AuditReport,
     Change,
@@ -15,6 +15,7 @@ from ._types import (
     DoctorReport,
     Finding,
     MaintenanceReport,
+    PruneReport,
     Setting,
     Stats,
     VerifyReport,
@@ -51,6 +52,20 @@ class Operating(Waist):
         answer = self._ask("maintenance", apply=_given.flag("apply", apply), confirm_clock=confirms)
         changes = tuple(Change.from_dict(each) for each in answer["changes"])
         return MaintenanceReport(answer["applied"], changes, answer["held"])
+
+    def prune(self, *, older_than: Span | None = None, dry_run: bool = False) -> PruneReport:
+        """Removes what ended long enough ago, whole; with ``dry_run`` only says what would go.
+
+        How long that is is the ledger's policy (``config("retention")`` and its like), or ``older_than`` alone. What is
+        active, or under a flow that goes on, stays. A tombstone tells for 90 days that the task was there: see
+        :class:`bgledger.Pruned`.
+        """
+        answer = self._ask(
+            "prune",
+            older_than=optional(_given.span, "older_than", older_than),
+            dry_run=_given.flag("dry_run", dry_run),
+        )
+        return PruneReport(**answer)
 
     def config(self, key: str | None = None, *, set: Mapping[str, str | None] | None = None) -> dict[str, Setting]:
         """The ledger's policy, the same for every process: one key, or all.

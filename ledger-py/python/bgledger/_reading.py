@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, overload
 
 from . import _given
-from ._codes import NotFound
+from ._codes import NotFound, Pruned
+from ._flow_types import FlowLookup
 from ._generated import LIST_MOST
 from ._given import Span, optional
 from ._recording import KEEP, Lookup, Scalar
@@ -22,21 +24,29 @@ class Reading(Waist):
     """Reading; see :class:`bgledger.Ledger`."""
 
     @overload
-    def get(self, lookup: Lookup, /) -> Task: ...
+    def get(self, lookup: Lookup, /, *, ack: str | None = None) -> Task: ...
     @overload
-    def get(self, lookup: Lookup, default: T, /) -> Task | T: ...
+    def get(self, lookup: Lookup, default: T, /, *, ack: str | None = None) -> Task | T: ...
 
-    def get(self, lookup: Lookup, default: Any = KEEP, /) -> Any:
+    def get(self, lookup: Lookup, default: Any = KEEP, /, *, ack: str | None = None) -> Any:
         """One task in full, by number, id, run id or session key.
+
+        ``ack`` names a recipient (``"session:KEY"``, ``"owner:NAME"``, ``"subscriber:NAME"``) who reads the task by
+        this: what is owed to it about the task is delivered, and it need not be told again.
 
         Raises:
             NotFound: No such task, or none this handle may see (a ``KeyError``); unless a ``default`` is given.
+            Pruned: It was there, and is pruned (a ``NotFound``, too); unless a ``default`` is given.
             Ambiguous: Several tasks have that run id: ``exc.candidates``.
+            UnknownRecipient: There is no such subscriber, or none this handle may see.
         """
+        named = _given.lookup("lookup", lookup)
         try:
-            return self._core.show(_given.lookup("lookup", lookup))
+            if ack is None:
+                return self._core.show(named)
+            return Task.from_dict(self._ask("show", lookup=named, ack=_given.text("ack", ack))["task"])
         except NotFound as missing:
-            if default is KEEP or missing.code != NotFound.code:
+            if default is KEEP or missing.code not in (NotFound.code, Pruned.code):
                 raise
             return default
 
@@ -56,6 +66,7 @@ class Reading(Waist):
         until: datetime | None = None,
         search: str | None = None,
         parent: Lookup | None = None,
+        flow: FlowLookup | None = None,
         limit: int | None = None,
         after: str | None = None,
     ) -> TaskPage:
@@ -78,6 +89,7 @@ class Reading(Waist):
             until=optional(_given.time, "until", until),
             search=optional(_given.text, "search", search),
             parent=optional(_given.lookup, "parent", parent),
+            flow=optional(_given.flow, "flow", flow),
             limit=optional(_given.count, "limit", limit),
             after=optional(_given.text, "after", after),
         )
@@ -107,17 +119,21 @@ class Reading(Waist):
         """A task and all that descends from it."""
         return Tree.from_dict(self._ask("tree", lookup=_given.lookup("lookup", lookup)))
 
-    def wait(self, *lookups: Lookup, any: bool = False, timeout: Span | None = None) -> tuple[Task, ...]:
+    def wait(
+        self, *lookups: Lookup, any: bool = False, timeout: Span | None = None, ack: str | None = None
+    ) -> tuple[Task, ...]:
         """Blocks until the tasks end, or with ``any`` one of them. Other threads run on, and Ctrl-C ends it.
 
-        Returns the tasks in the order asked for.
+        Returns the tasks in the order asked for. ``ack`` names a recipient who need not be told again of those that
+        ended: see :meth:`get`.
 
         Raises:
             WaitTimedOut: The time is over (a ``TimeoutError``); ``exc.pending`` has the numbers of those that go on.
         """
         named = [_given.lookup("lookups", each) for each in lookups]
         lasting = optional(_given.span, "timeout", timeout)
-        answer = self._wait_for("wait", lookups=named, any=_given.flag("any", any), timeout=lasting)
+        reader = optional(_given.text, "ack", ack)
+        answer = self._wait_for("wait", lookups=named, any=_given.flag("any", any), timeout=lasting, ack=reader)
         return tuple(Task.from_dict(each) for each in answer["tasks"])
 
     def watch(
@@ -127,6 +143,9 @@ class Reading(Waist):
 
         It begins after the ``seq`` given as ``after``, or with what is recorded after this call. It goes on for ever,
         or with a ``timeout`` until nothing came for so long. ``watch.seq`` is where another one would go on.
+
+        Events go when their task is pruned. ``watch.truncated`` says that some are gone between two that it gave, or
+        after the ``seq`` at which it began; unless it began at 0, it also warns of that once: :class:`bgledger.Truncated`.
         """
         named = optional(_given.lookup, "lookup", lookup)
         begin = optional(_given.count, "after", after)
@@ -134,9 +153,20 @@ class Reading(Waist):
             begin = int(self._ask("watch", lookup=named, timeout=0)["next"])
         return Watch(self, named, begin, optional(_given.span, "timeout", timeout))
 
-    def _events(self, lookup: int | str | None, after: int, timeout: int) -> tuple[Events, int]:
+    def _events(self, lookup: int | str | None, after: int, timeout: int) -> tuple[Events, int, bool]:
         answer = self._wait_for("watch", lookup=lookup, after=after, timeout=timeout)
-        return [Event.from_dict(each) for each in answer["events"]], int(answer["next"])
+        return [Event.from_dict(each) for each in answer["events"]], int(answer["next"]), bool(answer["truncated"])
+
+
+class Truncated(UserWarning):
+    """Events between the ``seq`` at which a watch went on and what it gives next are gone with tasks that were pruned."""
+
+
+def warn_truncated(begin: int, stacklevel: int) -> None:
+    """Warns whoever follows the ledger of what it missed. Who begins at 0 asks for what there is."""
+    if begin > 0:
+        message = f"events after seq {begin} are gone with tasks that were pruned: look at the ledger as it is now"
+        warnings.warn(message, Truncated, stacklevel=stacklevel)
 
 
 class Watch(Iterator[Event]):
@@ -147,6 +177,8 @@ class Watch(Iterator[Event]):
         self._waiting: Events = []
         #: The last event given, or where it began.
         self.seq = seq
+        #: Whether events that it should have given are gone with tasks that were pruned.
+        self.truncated = False
         self._next = seq
 
     def __iter__(self) -> Watch:
@@ -154,10 +186,14 @@ class Watch(Iterator[Event]):
 
     def __next__(self) -> Event:
         while not self._waiting:
-            events, self._next = self._ledger._events(self._lookup, self._next, self._slice())
+            begin = self._next
+            events, self._next, is_cut = self._ledger._events(self._lookup, begin, self._slice())
+            self._waiting = events[::-1]
+            if is_cut and not self.truncated:
+                self.truncated = True
+                warn_truncated(begin, stacklevel=3)
             if not events and self._timeout is not None:
                 raise StopIteration
-            self._waiting = events[::-1]
         event = self._waiting.pop()
         self.seq = event.seq
         return event

@@ -11,24 +11,30 @@ from typing import TYPE_CHECKING, Any, Literal, Union
 from . import _given
 from ._base import Executor, Process
 from ._errors import InvalidType, invalid
+from ._flow_types import Flow, FlowLookup
 from ._generated import Status
 from ._given import Span, optional
 from ._types import Artifact, CancelReply, Failure, Output, Recorded, Task, Usage
 from ._waist import Waist
 
 if TYPE_CHECKING:
+    from ._async_flow import AsyncFlow
     from ._async_task import AsyncTask
+    from ._flow_run import FlowRun
     from ._task import TaskRun
 
 Lookup = Union[int, str, uuid.UUID, Task, "TaskRun", "AsyncTask"]
 """What names a task: its number, id, run id or session key, or a task."""
+
+Fill = Mapping[str, Union[str, Task, "TaskRun", "AsyncTask", Flow, "FlowRun", "AsyncFlow"]]
+"""Fields to fill in, by name; a task or a flow stands for its id."""
 
 Scalar = Union[str, int, float, bool, None]
 Worker = Union[Executor, Process, int, Literal["self", "external"]]
 """Who does the work: an :class:`Executor`, another process (a :class:`Process`, or its pid alone), this process, or
 nothing to observe."""
 
-__all__ = ["Lookup", "Recording", "Scalar", "Worker", "end"]
+__all__ = ["Fill", "Lookup", "Recording", "Scalar", "Worker", "end"]
 
 KEEP: Any = type("Keep", (), {"__repr__": lambda self: "KEEP"})()
 """What an argument is that was not given, where ``None`` says something."""
@@ -70,10 +76,11 @@ def artifacts_of(name: str, value: object) -> dict[str, Any]:
 
 
 def filled(name: str, value: object) -> dict[str, str]:
-    """Fields to fill in, by name."""
+    """Fields to fill in, by name. A task or a flow stands for its id."""
     if not isinstance(value, Mapping):
         invalid(name, _given.shown(value), "a mapping of fields to texts", InvalidType)
-    return {_given.text(name, key): _given.text(f"{name}.{key}", each) for key, each in value.items()}
+    given = {_given.text(name, key): getattr(each, "id", each) for key, each in value.items()}
+    return {key: _given.text(f"{name}.{key}", each) for key, each in given.items()}
 
 
 def end(
@@ -120,6 +127,7 @@ class Recording(Waist):
         session: str | None = None,
         agent: str | None = None,
         parent: Lookup | None = None,
+        flow: FlowLookup | None = None,
         notify: str | None = None,
         timeout: Span | None = None,
         metadata: Mapping[str, Scalar] | None = None,
@@ -163,6 +171,7 @@ class Recording(Waist):
             run_id: The run's id in the host. With ``runtime`` it is the key unless ``key`` is given.
             session: The conversation in which the work runs; ``requester_session`` is the one that asked.
             parent: The task that starts it.
+            flow: The flow that it belongs to; its parent's if absent.
             notify: See :class:`bgledger.NotifyPolicy`.
             timeout: How long an attempt may run; ``queue_timeout`` how long it may stay queued.
             metadata: A flat map of names to texts, numbers, booleans and ``None``.
@@ -172,6 +181,7 @@ class Recording(Waist):
         Raises:
             ExistsWithDifferent: The key is taken by a task that says something else; ``exc.fields`` says where.
             AncestorCancelled: The parent, or one above it, was cancelled.
+            FlowCancelRequested: Cancel of the flow was requested; or ``FlowEnded``, ``FlowMirrored``: it takes no tasks.
             InvalidValue: An argument that cannot be; ``exc.field`` names it.
         """
         # `_kept` is for blocks: see what the extension notes there.
@@ -183,7 +193,7 @@ class Recording(Waist):
                 invalid(which, "nothing is started", "start=True beside it, or a status")
             if over != _NOTHING_OVER or result is not KEEP:
                 invalid("status", "None", "a status beside what the end says of itself")
-            if metadata is None and started_at is None and rare == _NOTHING_RARE:
+            if metadata is None and flow is None and started_at is None and rare == _NOTHING_RARE:
                 created, recorded = self._core.create(
                     label,
                     task,
@@ -235,6 +245,7 @@ class Recording(Waist):
             "session": optional(_given.text, "session", session),
             "agent": optional(_given.text, "agent", agent),
             "parent": optional(_given.lookup, "parent", parent),
+            "flow": optional(_given.flow, "flow", flow),
             "notify": optional(_given.text, "notify", notify),
             "timeout": optional(_given.span, "timeout", timeout),
             "metadata": optional(_given.metadata, "metadata", metadata),
@@ -261,9 +272,11 @@ class Recording(Waist):
         executor: Worker | None = None,
         lease: Span | None = None,
         started_at: datetime | None = None,
-        fill: Mapping[str, str] | None = None,
+        fill: Fill | None = None,
     ) -> Task:
         """Claims a queued task, or takes over a lost one. What is null may be filled in: ``fill={"session": "…"}``.
+
+        A ``parent`` or a ``flow`` to fill in is given as its record, or its id.
 
         Raises:
             AlreadyRunning: Another executor runs it.
@@ -299,7 +312,7 @@ class Recording(Waist):
         lease: Span | None = None,
         attempt: int | None = None,
         nonce: str | None = None,
-        fill: Mapping[str, str] | None = None,
+        fill: Fill | None = None,
     ) -> Recorded:
         """Reports how far the work is. What is absent stays as it was; ``waiting_on=None`` says it waits no more.
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import _beat, _given
 from ._base import LedgerError
-from ._codes import AlreadyEnded, ExistsWithDifferent, Fenced, Invalid, NotAvailable, NotFound
+from ._codes import AlreadyEnded, ExistsWithDifferent, Fenced, FlowEnded, Invalid, NoFlow, NotAvailable, NotFound, Pruned
 from ._current import CURRENT, current, inherit
 from ._ending import Ending, bare_ending, ending_of
 from ._errors import TaskCancelled, fields_of
 from ._generated import RENEWALS, Status
 from ._given import Span
 from ._listening import Ear, ear
-from ._recording import KEEP, Lookup
+from ._recording import KEEP, Fill, Lookup
 from ._types import Artifact, Recorded, Task, Usage
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class TaskRun:
         self._on_cancel = on_cancel
         self._task: Task | None = None
         self._pid = 0
-        #: The task of the surrounding block, where the caller named none.
-        self._above: Lookup | None = None
+        #: The parent and the flow of the surrounding blocks, where the caller named none.
+        self._guesses: dict[str, Any] = {}
         self._is_ending = self._is_over = False
         #: Whether the work should stop, and whether a thread listens for that.
         self._is_cancelled = self._is_heard = False
@@ -124,7 +124,7 @@ class TaskRun:
         waiting_on: str | None = KEEP,
         usage: Usage | Mapping[str, Any] | None = None,
         artifacts: Mapping[str, Artifact | Mapping[str, Any]] | None = None,
-        fill: Mapping[str, str] | None = None,
+        fill: Fill | None = None,
     ) -> Recorded:
         """Reports how far the work is; see :meth:`bgledger.Ledger.progress`."""
         said: dict[str, Any] = {"current": current, "total": total, "unit": unit, "fill": fill}
@@ -266,7 +266,7 @@ class TaskRun:
 
     def _failed(self, what: str, error: LedgerError) -> bool:
         """Whether it failed for good: the task is not this block's any more."""
-        if isinstance(error, (AlreadyEnded, Fenced)) or error.code == NotFound.code:
+        if isinstance(error, (AlreadyEnded, Fenced, Pruned)) or error.code == NotFound.code:
             self._stop(None)
             return True
         _beat.log.warning("%s task #%s failed: %s", what, self.number, error)
@@ -372,22 +372,20 @@ class TaskRun:
     def _recorded_as_new(self, kept: list[tuple[bool, int]]) -> Task:
         """The task, new or as it is recorded.
 
-        That it belongs to the surrounding block is a guess: it is dropped where the handle sees no such task, and where
-        the task is recorded already.
+        That it belongs to the surrounding blocks is a guess: it is dropped where the handle sees no such task or flow,
+        where the flow is over, and where the task is recorded already.
         """
         lease = None if self._lease is None else self._lease / 1000
         fields = {**self._fields, "start": True, "lease": lease, "_kept": kept}
-        if self._above is None:
-            return self._ledger.create(self._label, **fields)
-        try:
-            return self._ledger.create(self._label, parent=self._above, **fields)
-        except NotFound as error:
-            if error.code != NotFound.code:
-                raise
-        except ExistsWithDifferent as error:
-            if "parent" not in error.fields:
-                raise
-        return self._ledger.create(self._label, **fields)
+        guesses = self._guesses
+        while True:
+            try:
+                return self._ledger.create(self._label, **guesses, **fields)
+            except LedgerError as error:
+                right = {name: guess for name, guess in guesses.items() if name not in _wrong(error)}
+                if right == guesses:
+                    raise
+                guesses = right
 
     def _end(self, error: BaseException | None, is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         """Records how the block was left. A forked child records nothing: the work is its parent's."""
@@ -462,6 +460,15 @@ class TaskRun:
             if error.code == NotAvailable.code or self._failed("a heartbeat of", error):
                 return None
         return self._interval()
+
+
+def _wrong(error: LedgerError) -> tuple[str, ...]:
+    """The fields by which a creation was refused, among those that are guessed."""
+    if isinstance(error, ExistsWithDifferent):
+        return error.fields
+    if isinstance(error, (NoFlow, FlowEnded)):
+        return ("flow",)
+    return ("parent",) if error.code in (NotFound.code, Pruned.code) else ()
 
 
 def span_in(name: str, value: Span | None) -> int | None:

@@ -12,9 +12,11 @@ from . import _core, _given
 from ._ending import cut
 from ._errors import InvalidType, invalid
 from ._generated import LABEL_BYTES
+from ._flow_types import FlowLookup
 from ._given import Span
 from ._recording import KEEP, Lookup, Scalar
 from ._waist import Waist
+from ._current import FLOW
 from ._task import CURRENT, TaskRun, span_in
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Tracking(Waist):
         run_id: str | None = None,
         session: str | None = None,
         parent: Lookup | None = KEEP,
+        flow: FlowLookup | None = KEEP,
         lease: Span | Literal[False] | None = None,
         timeout: Span | None = None,
         metadata: Mapping[str, Scalar] | None = None,
@@ -60,6 +63,8 @@ class Tracking(Waist):
         Args:
             parent: The task that starts it; ``None`` for none. Unless given it is that of the surrounding block, where
                 the handle sees it and the task is not recorded already.
+            flow: The flow that it belongs to; ``None`` for its parent's, if any. Unless given, and unless a parent is
+                given, it is that of the surrounding block of a flow, where no other task's block is in between.
             lease: How long the process may be silent before the task is presumed lost. It is renewed by itself. In a
                 container a task takes one unless told otherwise; ``False`` means none.
             timeout: How long it may run. ``async with`` enforces it; elsewhere it is recorded, and the audit says so.
@@ -104,10 +109,16 @@ class Tracking(Waist):
             proves=heartbeat == "work",
             on_cancel=on_cancel,
         )
-        if parent is not KEEP:
+        above = self._surrounding() if parent is KEEP else None
+        if above is not None:
+            run._guesses["parent"] = _given.lookup("parent", above)
+        elif parent is not KEEP:
             run._fields["parent"] = _given.optional(_given.lookup, "parent", parent)
-        else:
-            run._above = _given.optional(_given.lookup, "parent", self._surrounding())
+        around = self._surrounding_flow() if flow is KEEP and (parent is KEEP or parent is None) else None
+        if around is not None:
+            run._guesses["flow"] = _given.flow("flow", around)
+        elif flow is not KEEP:
+            run._fields["flow"] = _given.optional(_given.flow, "flow", flow)
         return run
 
     @overload
@@ -225,6 +236,13 @@ class Tracking(Waist):
         if above and os.environ.get("BGLEDGER_DB") and os.path.realpath(os.environ["BGLEDGER_DB"]) == self._path:
             return above
         return None
+
+    def _surrounding_flow(self) -> FlowLookup | None:
+        """The flow of the surrounding block, unless another task's block is in between: its children have its flow."""
+        flow = FLOW.get()
+        if flow is None or flow.ledger._path != self._path or flow.record.is_ended or CURRENT.get() is not flow._outside:
+            return None
+        return flow
 
     _own_worker: Worker | None = None
 

@@ -29,6 +29,7 @@ __all__ = [
     "MaintenanceReport",
     "Output",
     "Progress",
+    "PruneReport",
     "Recorded",
     "Setting",
     "Stats",
@@ -420,6 +421,24 @@ class MaintenanceReport(Record):
 
     applied: bool
     changes: tuple[Change, ...]
+    held: dict[str, Any] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class PruneReport(Record):
+    """What went, or (``applied`` is false) would go: ``tasks`` with their ``events``, ``flows``, what outlived them.
+
+    ``unclaimed`` notices became dead letters; dead ``letters`` and ``tombstones`` go after a time of their own.
+    ``held``: nothing goes, since the clock jumped.
+    """
+
+    applied: bool
+    tasks: int
+    events: int
+    flows: int
+    unclaimed: int
+    letters: int
+    tombstones: int
     held: dict[str, Any] | None = None
 
 

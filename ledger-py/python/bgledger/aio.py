@@ -22,11 +22,13 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from . import _given
+from ._async_flow import AsyncFlow
 from ._async_task import AsyncTask
 from ._codes import WaitTimedOut
 from ._given import Span, optional
 from ._ledger import Ledger as Blocking
 from ._listening import AGAIN, ear
+from ._reading import warn_truncated
 from ._recording import KEEP, Lookup
 from ._types import Event, Task
 
@@ -34,7 +36,7 @@ P = ParamSpec("P")
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
-__all__ = ["AsyncTask", "Ledger", "Watch", "open"]
+__all__ = ["AsyncFlow", "AsyncTask", "Ledger", "Watch", "open"]
 
 def _awaited(method: Callable[Concatenate[Blocking, P], T]) -> Callable[Concatenate[Ledger, P], Coroutine[Any, Any, T]]:
     """The method of the blocking handle, carried out by the handle's thread."""
@@ -97,6 +99,7 @@ class Ledger:
     # ---- recording -------------------------------------------------------------------------------------------
 
     task = _same(Blocking.task)
+    flow = _same(Blocking.flow)
 
     @overload
     def track(self, label: F, /) -> F: ...
@@ -123,16 +126,25 @@ class Ledger:
     notices_drop = _awaited(Blocking.notices_drop)
     notices_dismiss = _awaited(Blocking.notices_dismiss)
 
+    flow_create = _awaited(Blocking.flow_create)
+    flow_list = _awaited(Blocking.flow_list)
+    flow_show = _awaited(Blocking.flow_show)
+    flow_wait = _awaited(Blocking.flow_wait)
+    flow_resume = _awaited(Blocking.flow_resume)
+    flow_finish = _awaited(Blocking.flow_finish)
+    flow_fail = _awaited(Blocking.flow_fail)
+    flow_cancel = _awaited(Blocking.flow_cancel)
+
     # ---- reading ---------------------------------------------------------------------------------------------
 
     @overload
-    async def get(self, lookup: Lookup, /) -> Task: ...
+    async def get(self, lookup: Lookup, /, *, ack: str | None = None) -> Task: ...
     @overload
-    async def get(self, lookup: Lookup, default: T, /) -> Task | T: ...
+    async def get(self, lookup: Lookup, default: T, /, *, ack: str | None = None) -> Task | T: ...
 
-    async def get(self, lookup: Lookup, default: Any = KEEP, /) -> Any:
+    async def get(self, lookup: Lookup, default: Any = KEEP, /, *, ack: str | None = None) -> Any:
         """See :meth:`bgledger.Ledger.get`."""
-        return await self._soon(lambda: self.blocking.get(lookup, default))
+        return await self._soon(lambda: self.blocking.get(lookup, default, ack=ack))
 
     list = _awaited(Blocking.list)
 
@@ -149,7 +161,9 @@ class Ledger:
     history = _awaited(Blocking.history)
     tree = _awaited(Blocking.tree)
 
-    async def wait(self, *lookups: Lookup, any: bool = False, timeout: Span | None = None) -> tuple[Task, ...]:
+    async def wait(
+        self, *lookups: Lookup, any: bool = False, timeout: Span | None = None, ack: str | None = None
+    ) -> tuple[Task, ...]:
         """Waits until the tasks end, or with ``any`` one of them; see :meth:`bgledger.Ledger.wait`."""
         lasting = None if timeout is None else _given.span("timeout", timeout) / 1000
         named = await self._settled(lookups)
@@ -161,7 +175,7 @@ class Ledger:
             while True:
                 bell.clear()
                 try:
-                    return await self._soon(lambda: self.blocking.wait(*named, any=any, timeout=0))
+                    return await self._soon(lambda: self.blocking.wait(*named, any=any, timeout=0, ack=ack))
                 except WaitTimedOut as over:
                     left = None if ends is None else ends - loop.time()
                     if left is not None and left <= 0:
@@ -189,6 +203,7 @@ class Ledger:
     stats = _awaited(Blocking.stats)
     audit = _awaited(Blocking.audit)
     maintain = _awaited(Blocking.maintain)
+    prune = _awaited(Blocking.prune)
     config = _awaited(Blocking.config)
     doctor = _awaited(Blocking.doctor)
     verify = _awaited(Blocking.verify)
@@ -209,6 +224,8 @@ class Watch(AsyncIterator[Event]):
         self._waiting: list[Event] = []
         #: The last event given, or where it began.
         self.seq = seq
+        #: Whether events that it should have given are gone with tasks that were pruned.
+        self.truncated = False
         self._next = seq
 
     def __aiter__(self) -> Watch:
@@ -233,12 +250,16 @@ class Watch(AsyncIterator[Event]):
             is_listening = False
             while True:
                 bell.clear()
-                events, begin = await self._ledger._soon(
+                asked = begin
+                events, begin, is_cut = await self._ledger._soon(
                     lambda begin=begin: blocking._events(self._lookup, begin, 0)  # type: ignore[misc]
                 )
                 self._next = begin
+                self._waiting = events[::-1]
+                if is_cut and not self.truncated:
+                    self.truncated = True
+                    warn_truncated(asked, stacklevel=4)
                 if events:
-                    self._waiting = events[::-1]
                     return
                 left = None if ends is None else ends - loop.time()
                 if left is not None and left <= 0:

@@ -6,8 +6,10 @@ CREATE TABLE meta (
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- The least format that a program must know to read and to write this file.
-INSERT INTO meta (key, value) VALUES ('min_reader', 1), ('min_writer', 1), ('swept_at', 0);
+-- The least format that a program must know to read and to write this file; the last sweep; the newest event, task and
+-- flow that were pruned: numbers are never used again.
+INSERT INTO meta (key, value) VALUES ('min_reader', 1), ('min_writer', 1), ('swept_at', 0),
+    ('pruned_seq', 0), ('pruned_number', 0), ('pruned_flow', 0);
 
 -- Policy that somebody set; without a value it was returned to its default. Of two rows the higher revision is newer.
 CREATE TABLE config (
@@ -31,7 +33,6 @@ CREATE TABLE task (
     owner              TEXT NOT NULL,
     key                TEXT,
     runtime            TEXT NOT NULL,
-    flow               BLOB,
     queue_timeout      INTEGER,
     timeout            INTEGER,
     label              TEXT NOT NULL,
@@ -68,6 +69,7 @@ CREATE TABLE task (
     requester_agent    TEXT,
     parent             BLOB,
     root               BLOB,
+    flow               BLOB,
     retry_of           BLOB,
     notify             TEXT NOT NULL,
     outcome            TEXT,
@@ -97,12 +99,16 @@ CREATE INDEX task_run ON task (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
 CREATE INDEX task_requester_session ON task (requester_session) WHERE requester_session IS NOT NULL;
 CREATE INDEX task_parent ON task (parent) WHERE parent IS NOT NULL;
+CREATE INDEX task_flow ON task (flow) WHERE flow IS NOT NULL;
+CREATE INDEX task_flow_active ON task (flow) WHERE status <= 2;
 -- What the audit looks at, and the rarer ends. Successes are the bulk and are found from the newest.
 CREATE INDEX task_status ON task (status) WHERE status <> 3;
 -- Queued tasks with a deadline, by it: what maintenance looks at does not grow with what merely waits.
 CREATE INDEX task_expiring ON task (created_at + queue_timeout) WHERE status = 1 AND queue_timeout IS NOT NULL;
 -- The operator's own records are the bulk and are found from the newest.
 CREATE INDEX task_owner ON task (owner) WHERE owner <> 'local';
+-- What ended, by what says how long it stays, oldest first.
+CREATE INDEX task_ended ON task (runtime, kind, status, updated_at) WHERE status > 2;
 -- Empty unless somebody wrote a row by hand, past the checks above.
 CREATE INDEX task_times_out_of_order ON task (number)
     WHERE NOT (created_at <= coalesce(started_at, created_at)
@@ -119,23 +125,81 @@ CREATE TABLE event (
     data TEXT
 ) STRICT;
 
--- Notices owed. States: 1 pending, 2 claimed, 3 delivered, 4 dismissed, 5 dead letter. `due_at`: when it may be claimed,
--- or claimed again.
+-- Notices owed. States: 1 pending, 2 claimed, 3 delivered, 4 dismissed, 5 dead letter. `kind`: the event's. `owed_at`:
+-- when it was first due; `due_at`: when it may be claimed, or claimed again. `letter`: what a dead letter keeps of its
+-- task once that is pruned.
 CREATE TABLE notice (
     task       INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
     recipient  TEXT NOT NULL,
+    kind       INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     state      INTEGER NOT NULL CHECK (state BETWEEN 1 AND 5),
     attempts   INTEGER NOT NULL DEFAULT 0,
+    owed_at    INTEGER NOT NULL,
     due_at     INTEGER NOT NULL,
     claim      TEXT,
     consumer   TEXT,
     reason     TEXT,
+    letter     TEXT,
     PRIMARY KEY (task, seq, recipient)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX notice_open ON notice (recipient, seq) WHERE state <= 2;
+
+CREATE INDEX notice_letter ON notice (due_at) WHERE letter IS NOT NULL;
+
+-- What is left of a task that was pruned, for 90 days.
+CREATE TABLE tombstone (
+    number    INTEGER PRIMARY KEY,
+    id        BLOB NOT NULL CHECK (length(id) = 16),
+    owner     TEXT NOT NULL,
+    key       TEXT,
+    runtime   TEXT NOT NULL,
+    run_id    TEXT,
+    status    INTEGER NOT NULL,
+    ended_at  INTEGER NOT NULL,
+    pruned_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX tombstone_id ON tombstone (id);
+CREATE INDEX tombstone_key ON tombstone (owner, key) WHERE key IS NOT NULL;
+CREATE INDEX tombstone_run ON tombstone (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX tombstone_pruned ON tombstone (pruned_at);
+
+-- Flows. Of one that mirrors a task only the names stand here: the rest is read from the task. `last_event`: the newest
+-- event of the ledger when the row was written.
+CREATE TABLE flow (
+    number     INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL CHECK (length(id) = 16),
+    owner      TEXT NOT NULL,
+    key        TEXT,
+    mirrors    BLOB,
+    controller TEXT,
+    goal       TEXT,
+    status     INTEGER CHECK (status BETWEEN 1 AND 8),
+    step       TEXT,
+    state      TEXT,
+    wait       TEXT,
+    blocked    TEXT,
+    cancel     TEXT,
+    created_at INTEGER,
+    updated_at INTEGER,
+    ended_at   INTEGER,
+    revision   INTEGER NOT NULL,
+    last_event INTEGER NOT NULL,
+    origin     TEXT,
+    CHECK ((mirrors IS NULL) = (status IS NOT NULL AND goal IS NOT NULL AND created_at IS NOT NULL)),
+    CHECK ((status <= 4) = (ended_at IS NULL)),
+    CHECK (created_at <= coalesce(ended_at, updated_at) AND coalesce(ended_at, updated_at) <= updated_at)
+) STRICT;
+
+CREATE UNIQUE INDEX flow_id ON flow (id);
+CREATE UNIQUE INDEX flow_key ON flow (owner, key) WHERE key IS NOT NULL;
+CREATE UNIQUE INDEX flow_mirrors ON flow (mirrors) WHERE mirrors IS NOT NULL;
+CREATE INDEX flow_owner ON flow (owner);
+CREATE INDEX flow_going_on ON flow (owner, number) WHERE ended_at IS NULL;
+CREATE INDEX flow_ended ON flow (updated_at) WHERE ended_at IS NOT NULL;
 
 -- How many ended tasks there are; active ones are counted from their index.
 CREATE TABLE tally (

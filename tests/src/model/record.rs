@@ -137,6 +137,8 @@ pub struct Recorded {
     pub revision: u64,
     /// Whether a notice waits.
     pub told: bool,
+    /// Whether a notice was dismissed when the policy turned to silent.
+    pub silenced: bool,
     /// Its history: each event's place and type.
     pub events: Vec<(u64, &'static str)>,
 }
@@ -175,6 +177,7 @@ impl Recorded {
             progress_at: None,
             revision: 0,
             told: false,
+            silenced: false,
             events: Vec::new(),
         }
     }
@@ -280,7 +283,11 @@ impl Recorded {
             "heartbeat_at": heartbeat_at,
             "progress_at": progress_at,
             "revision": self.revision,
-            "delivery": if self.told { "pending" } else { "not_applicable" },
+            "delivery": match (self.told, self.silenced) {
+                (true, _) => "pending",
+                (false, true) => "dismissed",
+                (false, false) => "not_applicable",
+            },
             "liveness": (self.standing == Standing::Running).then(|| self.liveness(clock)),
         })
     }

@@ -12,13 +12,13 @@ pub(crate) struct Arguments {
     numbers: Vec<i64>,
     /// Handles of every type that were given out and ended.
     ended: Vec<usize>,
-    /// How many notices and events were handed out, and how many callbacks were made.
-    pub(crate) met: [u64; 3],
+    /// How many notices and events were handed out, how many callbacks were made, how many flows told.
+    pub(crate) met: [u64; 4],
 }
 
 impl Arguments {
     pub(crate) fn new(seed: u64) -> Arguments {
-        let texts: [&[u8]; 19] = [
+        let texts: [&[u8]; 21] = [
             b"1",
             b"2",
             b"#3",
@@ -38,6 +38,8 @@ impl Arguments {
             b"session:run-1",
             b"owner:local",
             b"3/owner:local",
+            b"F1",
+            b"null",
         ];
         let mut texts: Vec<CString> = texts.iter().map(|text| CString::new(*text).expect("no NUL")).collect();
         texts.push(CString::new("x".repeat(700)).expect("no NUL"));
@@ -46,7 +48,7 @@ impl Arguments {
             texts,
             numbers: vec![0, 0, 0, 1, 1, 2, 3, 7, -1, 50, i64::MAX, i64::MIN],
             ended: Vec::new(),
-            met: [0; 3],
+            met: [0; 4],
         }
     }
 

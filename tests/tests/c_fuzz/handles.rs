@@ -1,7 +1,7 @@
 //! Handles of every type: what is asked of those that are open, and of what is no handle at all.
 
 use crate::arguments::{Arguments, random};
-use crate::judge;
+use crate::{flows, judge};
 use bgledger::code::BGL_OK;
 use bgledger::event::*;
 use bgledger::ledger::{Ledger, bgl_call, bgl_close};
@@ -9,11 +9,11 @@ use bgledger::notice::*;
 use bgledger::read::{bgl_tasks_free, bgl_tasks_next};
 use bgledger::subscription::{bgl_on_cancel, bgl_subscription_free};
 use bgledger::task::*;
-use bgledger::watch::{bgl_events_cursor, bgl_events_free, bgl_events_next};
+use bgledger::watch::{bgl_events_cursor, bgl_events_free, bgl_events_next, bgl_events_truncated};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::{null, null_mut};
 
-unsafe fn is_text(text: *const c_char) -> bool {
+pub(crate) unsafe fn is_text(text: *const c_char) -> bool {
     // SAFETY: a text of the library, whose handle is open.
     text.is_null() || std::str::from_utf8(unsafe { CStr::from_ptr(text) }.to_bytes()).is_ok()
 }
@@ -38,6 +38,7 @@ pub(crate) unsafe fn task(task: *const Task) -> bool {
         bgl_task_agent,
         bgl_task_requester_agent,
         bgl_task_parent,
+        bgl_task_flow,
         bgl_task_root,
         bgl_task_retry_of,
         bgl_task_waiting_on,
@@ -133,6 +134,8 @@ pub(crate) unsafe fn none(from: &mut Arguments) -> c_int {
     unsafe {
         assert!(!task(from.no_handle()) && event(from.no_handle()) == 0 && !notice(from.no_handle()));
         assert!(bgl_events_cursor(from.no_handle()) == 0 && bgl_notices_token(from.no_handle()).is_null());
+        assert_eq!(bgl_events_truncated(from.no_handle()), 0);
+        flows::none(from);
         let codes = [
             ("bgl_tasks_next", bgl_tasks_next(from.no_handle(), &raw mut task_out)),
             ("bgl_events_next", bgl_events_next(from.no_handle(), 0, &raw mut event_out)),

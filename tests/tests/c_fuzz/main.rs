@@ -6,6 +6,7 @@
 
 mod arguments;
 mod bytes;
+mod flows;
 mod handles;
 mod typed;
 
@@ -68,7 +69,8 @@ fn judge(call: &str, code: c_int, what: &dyn std::fmt::Debug) -> c_int {
 
 #[test]
 fn every_function_of_the_header_is_called() {
-    let sources = [include_str!("bytes.rs"), include_str!("handles.rs"), include_str!("typed.rs")];
+    let sources =
+        [include_str!("bytes.rs"), include_str!("flows.rs"), include_str!("handles.rs"), include_str!("typed.rs")];
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
     let named: BTreeSet<&str> = sources.iter().flat_map(|source| source.split(|letter| !is_word(letter))).collect();
     let all = documented();

@@ -1,13 +1,13 @@
 //! Random arguments for the typed calls.
 
 use crate::arguments::{Arguments, random};
-use crate::{close, handles, judge, open, times};
+use crate::{close, flows, handles, judge, open, times};
 use bgledger::code::BGL_OK;
 use bgledger::ledger::Ledger;
 use bgledger::option::{
     CancelOptions, CreateOptions, FinishOptions, HeartbeatOptions, ProgressOptions, SettleOptions, StartOptions,
 };
-use bgledger::read::{ListOptions, bgl_get, bgl_list, bgl_tasks_free, bgl_tasks_next};
+use bgledger::read::{ListOptions, bgl_get, bgl_list, bgl_task_read, bgl_tasks_free, bgl_tasks_next};
 use bgledger::record::{
     bgl_create, bgl_finish, bgl_heartbeat, bgl_progress, bgl_request_cancel, bgl_settle, bgl_start,
 };
@@ -21,6 +21,8 @@ use std::ffi::{c_char, c_int};
 use std::fs;
 use std::ptr::null_mut;
 
+/// The kinds of calls, and some more that are given no handle.
+const CALLS: u64 = 20;
 /// Mostly ends.
 const STATUSES: [i64; 8] = [3, 3, 4, 5, 6, 7, 0, -1];
 
@@ -31,7 +33,7 @@ fn any_arguments_are_answered() {
     let ledger = open(&scratch.ledger(), false);
     let mut succeeded = 0;
     for _ in 0..times() {
-        let call = from.dice.below(16);
+        let call = from.dice.below(CALLS);
         // SAFETY: texts end with a NUL, numbers and structs are there, and outputs are variables.
         if unsafe { typed_call(&mut from, ledger, call) } == BGL_OK {
             succeeded += 1;
@@ -55,9 +57,9 @@ fn calls_on_a_ledger_that_is_none_are_answered() {
         contents.inspect(|contents| fs::write(&path, contents).expect("a file"));
         let ledger = open(&path, false);
         for _ in 0..500 {
-            let call = match (from.dice.below(16), contents) {
+            let call = match (from.dice.below(CALLS), contents) {
                 // A creation makes the ledger that is missing.
-                (0, None) => 1,
+                (0 | 14, None) => 1,
                 (call, _) => call,
             };
             // SAFETY: as above.
@@ -79,7 +81,7 @@ pub(crate) unsafe fn typed_call(from: &mut Arguments, open: *mut Ledger, call: u
             0 => {
                 let mut create = random!(from, CreateOptions {
                     text: task key runtime kind source_id run_id owner requester_session session agent requester_agent
-                        parent retry_of metadata_json notify executor;
+                        parent flow retry_of metadata_json notify executor;
                     number: queue_timeout_ms timeout_ms created_at start lease_ms started_at;
                     pointer: ;
                 });
@@ -139,6 +141,10 @@ pub(crate) unsafe fn typed_call(from: &mut Arguments, open: *mut Ledger, call: u
             11 => ("bgl_notices_claim", handles::claimed(from, ledger)),
             12 => ("bgl_notices_ack", handles::answered(from, ledger)),
             13 => ("bgl_on_cancel", handles::listened(from, ledger, lookup)),
+            14 => ("bgl_flow_create", flows::created(from, ledger)),
+            15 => flows::moved(from, ledger),
+            16 => flows::read(from, ledger),
+            17 => ("bgl_task_read", bgl_task_read(ledger, lookup, from.text(), made)),
             _ => ("bgl_task_free", handles::none(from)),
         }
     };
@@ -156,7 +162,7 @@ pub(crate) unsafe fn typed_call(from: &mut Arguments, open: *mut Ledger, call: u
 
 unsafe fn listed(from: &mut Arguments, ledger: *mut Ledger, task: *mut *mut Task) -> c_int {
     let list = random!(from, ListOptions {
-        text: runtime kind session agent label run_id metadata_json search parent;
+        text: runtime kind session agent label run_id metadata_json search parent flow;
         number: active statuses since until limit; pointer: ;
     });
     let mut tasks = null_mut();
@@ -173,7 +179,7 @@ unsafe fn listed(from: &mut Arguments, ledger: *mut Ledger, task: *mut *mut Task
 }
 
 unsafe fn waited(from: &mut Arguments, ledger: *mut Ledger, lookup: *const c_char) -> c_int {
-    let mut wait = random!(from, WaitOptions { text: ; number: any; pointer: ; });
+    let mut wait = random!(from, WaitOptions { text: ack; number: any; pointer: ; });
     wait.size = size_of::<WaitOptions>();
     // Never without end: not at all, for a moment, or refused.
     (wait.give_up_after_ms, wait.no_wait) = *from.dice.pick(&[(0, 1), (0, 1), (1, 0), (-1, 0), (1, 1), (i64::MIN, 2)]);

@@ -1,5 +1,6 @@
 //! S1: maintenance from another process must not kill live work, and what it presumes dead may speak for itself.
 
+use bgledger_tests::clocked::{BEGINNING, Clocked, MINUTE};
 use bgledger_tests::history::{ask_sqlite, assert_sound};
 use bgledger_tests::pipe::{self, Piped, Wrapper};
 use bgledger_tests::scratch::Scratch;
@@ -10,37 +11,26 @@ use std::process::Command;
 
 /// Two processes that share nothing but the file, and a clock that the test moves.
 struct Stage {
-    executor: Piped,
-    operator: Piped,
+    executor: Clocked,
+    operator: Clocked,
     now: i64,
     // After the processes: they close before their folder goes.
     scratch: Scratch,
 }
 
-const MINUTE: i64 = 60_000;
-/// 2026-01-01, in milliseconds.
-const BEGINNING: i64 = 1_767_225_600_000;
-
 impl Stage {
     fn new() -> Stage {
         let scratch = Scratch::new();
-        let start = || Piped::start(pipe::command(&scratch.ledger()).args(["call", "--test-clock"]));
+        let start = || Clocked::on(&scratch.ledger());
         Stage { executor: start(), operator: start(), now: BEGINNING, scratch }
     }
 
-    fn stamped(&self, mut request: Value) -> String {
-        request["now"] = json!(at(self.now));
-        request.to_string()
-    }
-
     fn executor(&mut self, request: Value) -> Value {
-        let request = self.stamped(request);
-        self.executor.ok(&request)
+        self.executor.ok(self.now, request)
     }
 
     fn operator(&mut self, request: Value) -> Value {
-        let request = self.stamped(request);
-        self.operator.ok(&request)
+        self.operator.ok(self.now, request)
     }
 
     /// A task that runs in the executor's process under a lease of a minute.
@@ -66,11 +56,6 @@ impl Stage {
         let events = history["events"].as_array().expect("events");
         events.iter().map(|event| event["type"].as_str().expect("a type").to_owned()).collect()
     }
-}
-
-/// Milliseconds as the waist writes them.
-fn at(ms: i64) -> String {
-    bgledger_core::Millis::clamped(ms).to_string()
 }
 
 #[test]
@@ -137,9 +122,9 @@ fn lost_work_that_somebody_took_over_is_fenced_off() {
     let taken = stage.operator(json!({"start": {"lookup": task["id"], "executor": "self", "lease": "60s"}}));
     assert_eq!((&taken["task"]["status"], &taken["task"]["attempt"]), (&json!("running"), &json!(2)));
     let before = stage.operator(json!({"show": {"lookup": task["id"]}}))["task"].clone();
-    let request = stage.stamped(json!({"finish": {"lookup": task["id"], "attempt": 1, "status": "succeeded"}}));
-    let refused = stage.executor.ask(&request).expect("an answer");
-    assert_eq!((&refused["error"]["code"], &refused["error"]["attempt"]), (&json!("fenced"), &json!(2)), "{refused}");
+    let late = json!({"finish": {"lookup": task["id"], "attempt": 1, "status": "succeeded"}});
+    let refused = stage.executor.refused(stage.now, late);
+    assert_eq!((&refused["code"], &refused["attempt"]), (&json!("fenced"), &json!(2)), "{refused}");
     let after = stage.operator(json!({"show": {"lookup": task["id"]}}))["task"].clone();
     assert_eq!(after, before, "the row is untouched");
     assert_sound(&stage.scratch.ledger());

@@ -6,4 +6,5 @@ mod cancel_tells_the_truth;
 mod failed_writes_leave_one_truth;
 mod healthy_systems_audit_clean;
 mod live_work_is_left_alone;
+mod one_useful_notice;
 mod what_survives_is_stopped;

@@ -48,7 +48,7 @@ pub(super) struct Deliver {
     /// Send to addresses of this machine and its network, too
     #[arg(long, requires = "webhook", conflicts_with = "exec")]
     allow_private: bool,
-    /// For this recipient, session:KEY or owner:NAME; given again for several [default: everybody's]
+    /// For this recipient, session:KEY, owner:NAME or subscriber:NAME; given again for several [default: everybody's]
     #[arg(long = "for", value_name = "RECIPIENT")]
     recipients: Vec<String>,
     /// Who delivers

@@ -74,7 +74,7 @@ enum Action {
 
 #[derive(Debug, Default, clap::Args)]
 struct ListArgs {
-    /// Only for this recipient: session:KEY or owner:NAME
+    /// Only for this recipient: session:KEY, owner:NAME or subscriber:NAME
     #[arg(long = "for", value_name = "RECIPIENT")]
     recipient: Option<String>,
     /// Only in these states; several with commas, or given again
@@ -92,7 +92,7 @@ struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 struct ClaimArgs {
-    /// For this recipient, session:KEY or owner:NAME; given again for several [default: everybody's]
+    /// For this recipient, session:KEY, owner:NAME or subscriber:NAME; given again for several [default: everybody's]
     #[arg(long = "for", value_name = "RECIPIENT")]
     recipients: Vec<String>,
     /// Who takes them
@@ -177,11 +177,7 @@ fn changed(context: &Context, list: &NoticeList) -> Result<Exit, Failure> {
 }
 
 fn show<T: serde::Serialize>(context: &Context, reply: &T, notices: &[NoticeView]) -> Result<(), Failure> {
-    if context.out.quiet {
-        let names: String = notices.iter().map(|notice| format!("{}\n", notice.notice)).collect();
-        return context.out.text(&names);
-    }
-    context.out.result(reply, [], |out| match notices.is_empty() {
+    context.out.named(reply, notices.iter().map(|notice| &notice.notice), |out| match notices.is_empty() {
         true => String::new(),
         false => table(out, notices),
     })

@@ -127,17 +127,19 @@ impl Record {
             return Standing::Ours;
         }
         let Claim::Held { attempt, .. } = self.claim else { return self.claim_again() };
-        let is_in_doubt = match self.impatient.call(Show { lookup: self.id.into() }) {
+        let is_in_doubt = match self.impatient.call(Show::from(Lookup::from(self.id))) {
             Ok(Shown { task: view }) if view.task.attempt == attempt => {
                 let wanted = view.task.cancel.is_some() && !view.task.status.is_final();
                 return if wanted { Standing::CancelRequested } else { Standing::Ours };
             }
             Ok(_) => true,
-            Err(error) => error.code() == ErrorCode::NotFound,
+            Err(error) => matches!(error.code(), ErrorCode::NotFound | ErrorCode::Pruned),
         };
         // What was read is old at once: the word that counts is the answer to a heartbeat.
         match is_in_doubt.then(|| self.beat()) {
-            Some(Err(Failure::Ledger(error))) if matches!(error.code(), ErrorCode::Fenced | ErrorCode::NotFound) => {
+            Some(Err(Failure::Ledger(error)))
+                if matches!(error.code(), ErrorCode::Fenced | ErrorCode::NotFound | ErrorCode::Pruned) =>
+            {
                 self.is_forsaken = true;
                 Standing::TakenOver(Failure::Ledger(error))
             }

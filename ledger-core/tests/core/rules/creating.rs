@@ -71,7 +71,7 @@ fn what_was_filled_in_since_is_no_difference() {
 #[test]
 fn a_cancelled_line_gets_no_children_and_a_tree_has_a_bound() {
     let parent = TaskId::from_bytes([2; 16]);
-    let family = Family { parent, root: parent, depth: 1, cancelled: None, entangled: false };
+    let family = Family { parent, root: parent, depth: 1, cancelled: None, entangled: false, flow: None, barred: None };
     let child = |family| Command::Create(Birth { family: Some(family), ..birth() });
     assert_eq!(Story::blank().tell(child(family)), Ok(Answer::Created));
     let cancelled = Family { cancelled: Some(TaskNumber(3)), ..family };

@@ -1,5 +1,9 @@
 //! JSON that is kept as it was given: results, and the flat metadata map.
 
+mod object;
+
+pub(crate) use object::Objects;
+
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

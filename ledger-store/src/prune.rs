@@ -1,0 +1,488 @@
+//! Retention: what ended long enough ago goes, whole (a task with its events, its notices and the flow that mirrors
+//! it), and leaves a thin tombstone, so that *pruned* is not *never existed*.
+//!
+//! A task stays as long as it has children or its flow goes on, and while a consumer holds a notice of it. Notices that
+//! nobody claimed in time become dead letters, which carry what they need and outlive their task.
+
+use crate::caller::{Caller, Written};
+use crate::config;
+use crate::find::Scope;
+use crate::notices;
+use crate::record::{self, stored_number};
+use crate::sqlite::Failure;
+use crate::sweep;
+use bgledger_core::retention::{Keep, LETTERS, Retention, TOMBSTONES};
+use bgledger_core::{Error, Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber};
+use rusqlite::{Connection, OptionalExtension, Row};
+use std::collections::BTreeSet;
+
+/// Tasks that one look finds due: more are found by the next.
+pub(crate) const LOOK: usize = 10_000;
+/// Tasks, flows, letters and tombstones that one transaction removes.
+pub(crate) const BATCH: usize = 100;
+/// Free pages that stay in the file, besides a twentieth of it: what is written next needs no new ones.
+const SPARE_PAGES: i64 = 256;
+
+/// The newest event that was pruned of what the caller may see.
+pub(crate) fn newest(sql: &Connection, scope: Scope<'_>) -> Result<Seq, Failure> {
+    let key = scope.0.map_or_else(|| ANYBODYS.to_owned(), of_owner);
+    let query = "SELECT coalesce((SELECT value FROM meta WHERE key = ?1), 0)";
+    let seq: i64 = sql.prepare_cached(query)?.query_row([key], |row| row.get(0))?;
+    Ok(Seq(u64::try_from(seq).unwrap_or(0)))
+}
+
+const ANYBODYS: &str = "pruned_seq";
+
+fn of_owner(owner: &str) -> String {
+    format!("{ANYBODYS}/{owner}")
+}
+
+// ---- what is due --------------------------------------------------------------------------------------------
+
+/// By what tasks go: the ledger's policy, or one length of time for all of them.
+pub(crate) struct Policy {
+    retention: Retention,
+    older_than: Option<Keep>,
+    count: Option<u64>,
+    bytes: Option<u64>,
+}
+
+impl Policy {
+    pub(crate) fn of(sql: &Connection, request: &Prune) -> Result<Policy, Failure> {
+        let older_than = request.older_than.map(Keep::For);
+        let (count, bytes) = match older_than {
+            Some(_) => (None, None),
+            None => config::most(sql)?,
+        };
+        Ok(Policy { retention: config::retention(sql)?, older_than, count, bytes })
+    }
+
+    fn keep(&self, runtime: &str, kind: Option<&str>, status: Status) -> Keep {
+        self.older_than.unwrap_or_else(|| self.retention.keep(runtime, kind, status))
+    }
+
+    fn keep_flows(&self) -> Keep {
+        self.older_than.unwrap_or_else(|| self.retention.keep_flows())
+    }
+}
+
+/// Ended tasks that share a retention.
+struct Group {
+    runtime: String,
+    kind: Option<String>,
+    status: Status,
+}
+
+/// The groups there are, each found by one step in the index.
+fn groups(sql: &Connection) -> Result<Vec<Group>, Failure> {
+    let first = "SELECT runtime, kind, status FROM task INDEXED BY task_ended WHERE status > 2
+        ORDER BY runtime, kind, status LIMIT 1";
+    let next_status = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
+        WHERE status > 2 AND runtime = ?1 AND kind IS ?2 AND status > ?3 ORDER BY status LIMIT 1";
+    // NULL comes first and is greater than nothing.
+    let next_kind = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
+        WHERE status > 2 AND runtime = ?1 AND ((?2 IS NULL AND kind IS NOT NULL) OR kind > ?2)
+        ORDER BY kind, status LIMIT 1";
+    let next_runtime = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
+        WHERE status > 2 AND runtime > ?1 ORDER BY runtime, kind, status LIMIT 1";
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, u8>(2)?));
+    let mut found = Vec::new();
+    let mut at = sql.prepare_cached(first)?.query_row([], read).optional()?;
+    while let Some((runtime, kind, code)) = at {
+        at = sql.prepare_cached(next_status)?.query_row((&runtime, &kind, code), read).optional()?;
+        if at.is_none() {
+            at = sql.prepare_cached(next_kind)?.query_row((&runtime, &kind), read).optional()?;
+        }
+        if at.is_none() {
+            at = sql.prepare_cached(next_runtime)?.query_row([&runtime], read).optional()?;
+        }
+        found.extend(Status::from_code(code).map(|status| Group { runtime, kind, status }));
+    }
+    Ok(found)
+}
+
+/// A task that may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Due {
+    ended: i64,
+    number: TaskNumber,
+    id: TaskId,
+}
+
+const IS_FREE: &str =
+    "(flow IS NULL OR NOT EXISTS (SELECT 1 FROM flow AS f WHERE f.id = task.flow AND f.mirrors IS NULL
+        AND f.ended_at IS NULL))
+    AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.task = task.number AND notice.state = 2 AND notice.due_at > ?1)";
+
+/// Of every task that is due, or of those that have no children, which can go at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scan {
+    Whole,
+    Leaves(usize),
+}
+
+/// The oldest tasks that are due, by age, count and size.
+fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Moment) -> Result<BTreeSet<Due>, Failure> {
+    let (most, is_leaf) = match scan {
+        Scan::Whole => (usize::MAX, "true"),
+        Scan::Leaves(most) => (most, "NOT EXISTS (SELECT 1 FROM task AS child WHERE child.parent = task.id)"),
+    };
+    let (mut all, mut by_age) = (BTreeSet::new(), BTreeSet::new());
+    let extra = surplus(sql, policy, caller)?;
+    let query = format!(
+        "SELECT updated_at, number, id FROM task INDEXED BY task_ended
+            WHERE status > 2 AND runtime = ?2 AND kind IS ?3 AND status = ?4 AND updated_at <= ?5
+                AND (?6 IS NULL OR owner = ?6) AND {IS_FREE} AND {is_leaf} ORDER BY updated_at LIMIT ?7"
+    );
+    for group in groups(sql)? {
+        let cutoff = policy.keep(&group.runtime, group.kind.as_deref(), group.status).cutoff(at.now);
+        let take = |until: Millis, most: usize, into: &mut BTreeSet<Due>| -> Result<(), Failure> {
+            let mut statement = sql.prepare_cached(&query)?;
+            let (code, most) = (group.status as u8, i64::try_from(most).unwrap_or(i64::MAX));
+            let values = (at.now.get(), &group.runtime, &group.kind, code, until.get(), caller.scope().0, most);
+            let mut rows = statement.query(values)?;
+            while let Some(row) = rows.next()? {
+                let number = TaskNumber(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+                into.insert(Due { ended: row.get(0)?, number, id: TaskId::from_bytes(row.get(2)?) });
+            }
+            Ok(())
+        };
+        if let Some(cutoff) = cutoff {
+            take(cutoff, most, &mut by_age)?;
+        }
+        if extra > 0 {
+            take(at.now, extra.min(most), &mut all)?;
+        }
+    }
+    let more = all.into_iter().take(extra);
+    Ok(by_age.into_iter().chain(more).take(most).collect())
+}
+
+/// How many ended tasks are too many, by the ledger's own policy.
+fn surplus(sql: &Connection, policy: &Policy, caller: &Caller) -> Result<usize, Failure> {
+    if caller.owner.is_some() || (policy.count.is_none() && policy.bytes.is_none()) {
+        return Ok(0);
+    }
+    let ended: i64 =
+        sql.prepare_cached("SELECT coalesce(sum(count), 0) FROM tally")?.query_row([], |row| row.get(0))?;
+    let ended = u64::try_from(ended).unwrap_or(0);
+    let too_many = policy.count.map_or(0, |most| ended.saturating_sub(most));
+    let too_large = match policy.bytes {
+        Some(most) => {
+            let number = |pragma: &str| sql.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+            let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
+            let used = u64::try_from(used).unwrap_or(0);
+            let each = (used / ended.max(1)).max(1);
+            used.saturating_sub(most).div_ceil(each).min(ended)
+        }
+        None => 0,
+    };
+    Ok(usize::try_from(too_many.max(too_large)).unwrap_or(usize::MAX))
+}
+
+/// Takes out whoever has a child that stays.
+fn drop_parents(sql: &Connection, due: &mut BTreeSet<Due>) -> Result<(), Failure> {
+    let mut statement = sql.prepare_cached("SELECT number FROM task WHERE parent = ?1")?;
+    let mut going: BTreeSet<TaskNumber> = due.iter().map(|task| task.number).collect();
+    loop {
+        let mut staying = Vec::new();
+        for task in due.iter() {
+            let mut rows = statement.query([task.id.as_bytes().as_slice()])?;
+            while let Some(row) = rows.next()? {
+                let child = TaskNumber(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
+                if !going.contains(&child) {
+                    staying.push(*task);
+                    break;
+                }
+            }
+        }
+        if staying.is_empty() {
+            return Ok(());
+        }
+        for task in staying {
+            due.remove(&task);
+            going.remove(&task.number);
+        }
+    }
+}
+
+/// Flows that ended long enough ago and have no tasks but those that go.
+fn due_flows(
+    sql: &Connection,
+    policy: &Policy,
+    going: &BTreeSet<TaskNumber>,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<Vec<i64>, Failure> {
+    let Some(cutoff) = policy.keep_flows().cutoff(at.now) else { return Ok(Vec::new()) };
+    let query = "SELECT number, id FROM flow INDEXED BY flow_ended
+        WHERE ended_at IS NOT NULL AND updated_at <= ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY updated_at";
+    let mut statement = sql.prepare_cached(query)?;
+    let mut of_flow = sql.prepare_cached("SELECT number FROM task WHERE flow = ?1")?;
+    let mut rows = statement.query((cutoff.get(), caller.scope().0))?;
+    let mut due = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: [u8; 16] = row.get(1)?;
+        let mut tasks = of_flow.query([id.as_slice()])?;
+        let mut is_empty = true;
+        while let (true, Some(task)) = (is_empty, tasks.next()?) {
+            is_empty = going.contains(&TaskNumber(u64::try_from(task.get::<_, i64>(0)?).unwrap_or(0)));
+        }
+        if is_empty {
+            due.push(row.get(0)?);
+        }
+    }
+    Ok(due)
+}
+
+const LETTERS_DUE: &str = "letter IS NOT NULL AND due_at <= ?1";
+const TOMBSTONES_DUE: &str = "pruned_at <= ?1";
+
+/// What would go.
+pub(crate) fn preview(sql: &Connection, request: &Prune, caller: &Caller, at: &Moment) -> Result<PruneReport, Failure> {
+    if let Some(held) = sweep::jump(sql, at)? {
+        return Ok(PruneReport { held: Some(held), ..PruneReport::default() });
+    }
+    let policy = Policy::of(sql, request)?;
+    let mut due = due(sql, &policy, Scan::Whole, caller, at)?;
+    drop_parents(sql, &mut due)?;
+    let mut report = PruneReport { tasks: due.len() as u64, ..PruneReport::default() };
+    let mut unclaimed = sql.prepare_cached("SELECT count(*) FROM notice WHERE task = ?1 AND state <= 2")?;
+    for task in &due {
+        let number = stored_number(task.number.0)?;
+        report.events += chain(sql, number)?.len() as u64;
+        report.unclaimed += count(unclaimed.query_row([number], |row| row.get(0))?);
+        report.flows += u64::from(mirror(sql, task.id)?.is_some());
+    }
+    let going = due.iter().map(|task| task.number).collect();
+    report.flows += due_flows(sql, &policy, &going, caller, at)?.len() as u64;
+    if caller.owner.is_none() {
+        let of = |table: &str, test: &str, keep: bgledger_core::Span| -> Result<u64, Failure> {
+            let query = format!("SELECT count(*) FROM {table} WHERE {test}");
+            Ok(count(sql.prepare_cached(&query)?.query_row([at.now.minus(keep).get()], |row| row.get(0))?))
+        };
+        report.letters = of("notice", LETTERS_DUE, LETTERS)?;
+        report.tombstones = of("tombstone", TOMBSTONES_DUE, TOMBSTONES)?;
+    }
+    Ok(report)
+}
+
+/// At most so many of the oldest that can go at once, for [`prune`].
+pub(crate) fn look(
+    sql: &Connection,
+    request: &Prune,
+    most: usize,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<Vec<TaskNumber>, Failure> {
+    if sweep::jump(sql, at)?.is_some() {
+        return Ok(Vec::new());
+    }
+    let due = due(sql, &Policy::of(sql, request)?, Scan::Leaves(most), caller, at)?;
+    Ok(due.into_iter().map(|task| task.number).collect())
+}
+
+// ---- removing -----------------------------------------------------------------------------------------------
+
+/// Removes those of a look that are still due, and what outlived its time besides.
+pub(crate) fn prune(
+    sql: &Connection,
+    request: &Prune,
+    batch: &[TaskNumber],
+    caller: &Caller,
+    at: &Moment,
+) -> Result<Written, Failure> {
+    let report = apply(sql, request, batch, true, caller, at)?;
+    let wrote = report != PruneReport { applied: true, ..PruneReport::default() } && report.held.is_none();
+    Ok(Written { response: Response::Prune(report), wrote })
+}
+
+/// The same for a sweep, which leaves some pages free.
+pub(crate) fn apply(
+    sql: &Connection,
+    request: &Prune,
+    batch: &[TaskNumber],
+    gives_all_back: bool,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<PruneReport, Failure> {
+    if let Some(held) = sweep::jump(sql, at)? {
+        return Ok(PruneReport { held: Some(held), ..PruneReport::default() });
+    }
+    let policy = Policy::of(sql, request)?;
+    let mut report = PruneReport { applied: true, ..PruneReport::default() };
+    let surplus = surplus(sql, &policy, caller)?;
+    for number in batch {
+        if let Some(task) = still_due(sql, *number, &policy, surplus > report.tasks as usize, caller, at)? {
+            remove(sql, &task, &mut report, at)?;
+        }
+    }
+    for number in due_flows(sql, &policy, &BTreeSet::new(), caller, at)?.into_iter().take(BATCH) {
+        raise(sql, "pruned_flow", number)?;
+        sql.prepare_cached("DELETE FROM flow WHERE number = ?1")?.execute([number])?;
+        report.flows += 1;
+    }
+    if caller.owner.is_none() {
+        let some = |table: &str, key: &str, test: &str, keep: bgledger_core::Span| -> Result<u64, Failure> {
+            let query =
+                format!("DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {test} LIMIT {BATCH})");
+            Ok(sql.prepare_cached(&query)?.execute([at.now.minus(keep).get()])? as u64)
+        };
+        report.letters = some("notice", "task, seq, recipient", LETTERS_DUE, LETTERS)?;
+        report.tombstones = some("tombstone", "number", TOMBSTONES_DUE, TOMBSTONES)?;
+    }
+    give_back(sql, gives_all_back)?;
+    Ok(report)
+}
+
+/// A task as [`remove`] needs it.
+struct Going {
+    number: i64,
+    id: TaskId,
+    owner: String,
+    status: Status,
+    ended_at: Millis,
+}
+
+fn still_due(
+    sql: &Connection,
+    number: TaskNumber,
+    policy: &Policy,
+    is_surplus: bool,
+    caller: &Caller,
+    at: &Moment,
+) -> Result<Option<Going>, Failure> {
+    let query = format!(
+        "SELECT id, runtime, kind, status, updated_at, ended_at, owner FROM task WHERE number = ?2 AND status > 2
+            AND (?3 IS NULL OR owner = ?3) AND {IS_FREE}
+            AND NOT EXISTS (SELECT 1 FROM task AS child WHERE child.parent = task.id)"
+    );
+    let number = stored_number(number.0)?;
+    let found = sql.prepare_cached(&query)?.query_row((at.now.get(), number, caller.scope().0), |row| {
+        let (runtime, kind): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        let (id, code, updated): ([u8; 16], u8, i64) = (row.get(0)?, row.get(3)?, row.get(4)?);
+        let going = Going {
+            number,
+            id: TaskId::from_bytes(id),
+            owner: row.get(6)?,
+            status: Status::from_code(code).unwrap_or(Status::Lost),
+            ended_at: Millis::clamped(row.get(5)?),
+        };
+        Ok((going, runtime, kind, Millis::clamped(updated)))
+    });
+    let Some((going, runtime, kind, updated_at)) = found.optional()? else { return Ok(None) };
+    let cutoff = policy.keep(&runtime, kind.as_deref(), going.status).cutoff(at.now);
+    let is_due = is_surplus || cutoff.is_some_and(|cutoff| updated_at <= cutoff);
+    Ok(is_due.then_some(going))
+}
+
+/// Removes one task and leaves its tombstone.
+fn remove(sql: &Connection, task: &Going, report: &mut PruneReport, at: &Moment) -> Result<(), Failure> {
+    report.unclaimed += notices::outlive(sql, TaskNumber(u64::try_from(task.number).unwrap_or(0)), at)?;
+    sql.prepare_cached("DELETE FROM notice WHERE task = ?1 AND letter IS NULL")?.execute([task.number])?;
+    let events = chain(sql, task.number)?;
+    for seq in &events {
+        sql.prepare_cached("DELETE FROM event WHERE seq = ?1")?.execute([seq])?;
+    }
+    let newest = events.first().copied().unwrap_or(0);
+    raise(sql, ANYBODYS, newest)?;
+    raise(sql, &of_owner(&task.owner), newest)?;
+    raise(sql, "pruned_number", task.number)?;
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO tombstone
+            SELECT number, id, owner, key, runtime, run_id, ?2, ?3, ?4 FROM task WHERE number = ?1",
+    )?
+    .execute((task.number, task.status as u8, task.ended_at.get(), at.now.get()))?;
+    if let Some(flow) = mirror(sql, task.id)? {
+        raise(sql, "pruned_flow", flow)?;
+        sql.prepare_cached("DELETE FROM flow WHERE number = ?1")?.execute([flow])?;
+        report.flows += 1;
+    }
+    sql.prepare_cached("DELETE FROM task WHERE number = ?1")?.execute([task.number])?;
+    report.tasks += 1;
+    report.events += events.len() as u64;
+    Ok(())
+}
+
+/// The places of a task's events, newest first.
+fn chain(sql: &Connection, number: i64) -> Result<Vec<i64>, Failure> {
+    let mut next: i64 =
+        sql.prepare_cached("SELECT last_event FROM task WHERE number = ?1")?.query_row([number], |row| row.get(0))?;
+    let mut statement = sql.prepare_cached("SELECT prev FROM event WHERE seq = ?1 AND task = ?2")?;
+    let mut seqs = Vec::new();
+    while let Some(prev) = statement.query_row((next, number), |row| row.get::<_, i64>(0)).optional()? {
+        seqs.push(next);
+        if prev >= next {
+            break;
+        }
+        next = prev;
+    }
+    Ok(seqs)
+}
+
+/// The flow that mirrors a task.
+fn mirror(sql: &Connection, task: TaskId) -> Result<Option<i64>, Failure> {
+    let query = "SELECT number FROM flow WHERE mirrors = ?1";
+    Ok(sql.prepare_cached(query)?.query_row([task.as_bytes().as_slice()], |row| row.get(0)).optional()?)
+}
+
+/// Numbers up to here are never used again.
+fn raise(sql: &Connection, key: &str, to: i64) -> Result<(), Failure> {
+    let raise = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
+    sql.prepare_cached(raise)?.execute((key, to))?;
+    Ok(())
+}
+
+/// Gives free pages back to the file system.
+fn give_back(sql: &Connection, all: bool) -> Result<(), Failure> {
+    let number = |pragma: &str| sql.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
+    let (free, pages) = (number("freelist_count")?, number("page_count")?);
+    let spare = if all { 0 } else { SPARE_PAGES + pages / 20 };
+    if free > spare {
+        let mut statement = sql.prepare(&format!("PRAGMA incremental_vacuum({})", free - spare))?;
+        let mut rows = statement.query([])?;
+        while rows.next()?.is_some() {}
+    }
+    Ok(())
+}
+
+fn count(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
+// ---- tombstones ---------------------------------------------------------------------------------------------
+
+/// What is left of a pruned task that fits a test, as the error that tells of it.
+pub(crate) fn tombstone(
+    sql: &Connection,
+    test: &str,
+    values: &[&dyn rusqlite::types::ToSql],
+) -> Result<Option<Error>, Failure> {
+    let query = format!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE {test} LIMIT 1");
+    let found = sql.prepare_cached(&query)?.query_row(values, |row| {
+        let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Error::Pruned {
+            number: TaskNumber(count(number)),
+            id: TaskId::from_bytes(id),
+            recorded_status: Status::from_code(code).unwrap_or(Status::Lost),
+            ended_at: Millis::clamped(row.get(3)?),
+            pruned_at: Millis::clamped(row.get(4)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether a task was here and is pruned.
+pub(crate) fn is_pruned(sql: &Connection, id: TaskId) -> Result<bool, Failure> {
+    Ok(tombstone(sql, "id = ?1", &[&id.as_bytes().as_slice()])?.is_some())
+}
+
+/// The next number of a series whose highest may have been pruned.
+pub(crate) fn next(sql: &Connection, table: &str, column: &str, pruned: &str) -> Result<u64, Failure> {
+    record::next(
+        sql,
+        &format!(
+            "SELECT 1 + max(coalesce((SELECT max({column}) FROM {table}), 0), (SELECT value FROM meta WHERE key = '{pruned}'))"
+        ),
+    )
+}
