@@ -45,8 +45,10 @@ fn no_crate_knows_what_lies_above_it() {
     assert!(dependencies("ledger-core").iter().all(|name| !outside.contains(&name.as_str())));
     assert!(read("ledger-core/src/lib.rs").contains("#![no_std]"));
     let impure = ["SystemTime", "Instant", "std::fs", "std::env", "std::net", "f32", "f64"];
+    // Serde's list of what a deserializer is asked for, which is handed on as it is.
+    let handed_on = "bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64";
     each_line(&["ledger-core/src/"], |path, line| {
-        let is_code = !line.trim_start().starts_with("//");
+        let is_code = !line.trim_start().starts_with("//") && !line.trim_start().starts_with(handed_on);
         assert!(!is_code || impure.iter().all(|word| !line.contains(word)), "{path}: {line}");
     });
 }
