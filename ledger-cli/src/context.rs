@@ -3,40 +3,33 @@
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::output::Output;
-use bgledger_core::config::Durability;
-use bgledger_core::{Error, ExecutorSpec, runtime};
+use crate::preferences::Preferences;
+use bgledger_core::{Error, ExecutorSpec, RecoverReport, runtime};
 use bgledger_store::{Ledger, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What every verb has at hand.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) out: Output,
-    path: Option<PathBuf>,
+    pub(crate) preferences: Preferences,
     options: OpenOptions,
 }
 
-/// The variable that a handle's durability comes from, unless told.
-const DURABILITY: &str = "BGLEDGER_DURABILITY";
-
 impl Context {
     pub(crate) fn new(globals: Globals) -> Result<Context, Failure> {
-        let durability = match globals.durability {
-            Some(durability) => Some(durability),
-            None => durability_of_environment()?,
-        };
-        let milliseconds = u64::try_from(globals.busy_timeout.ms()).unwrap_or(0);
+        let preferences = Preferences::find(&globals)?;
         let options = OpenOptions {
-            owner: globals.owner.clone(),
-            durability,
+            owner: preferences.owner.value.clone(),
+            durability: preferences.durability.value,
             runtime: runtime::CLI.into(),
             executor: ExecutorSpec::External,
-            busy_timeout: Duration::from_millis(milliseconds),
+            busy_timeout: preferences.busy_timeout.value,
             allow_network_fs: globals.allow_network_fs,
             ..OpenOptions::default()
         };
-        Ok(Context { out: Output::new(&globals), path: globals.ledger, options })
+        Ok(Context { out: Output::new(&globals, &preferences), preferences, options })
     }
 
     /// The ledger, to read from.
@@ -59,23 +52,26 @@ impl Context {
         self.open(OpenOptions { test_clock: true, ..self.options.clone() })
     }
 
-    /// Whether the ledger was named on the command line.
+    /// Whether the ledger was named on the command line, or by its file.
     pub(crate) fn ledger_is_named(&self) -> bool {
-        self.path.is_some()
+        self.preferences.ledger.value.is_some()
+    }
+
+    /// Makes a new ledger of what can be read of a damaged one, which need not be one that opens.
+    pub(crate) fn recover(&self, from: Option<PathBuf>, to: &Path) -> Result<RecoverReport, Failure> {
+        if self.options.owner.is_some() {
+            let why = "it is the operator's".into();
+            return Err(Error::NotAvailable { what: "recover".into(), why }.into());
+        }
+        let from = from.map_or_else(|| self.path(), Ok)?;
+        Ok(Ledger::recover(&from, to, self.options.busy_timeout)?)
     }
 
     fn open(&self, options: OpenOptions) -> Result<Ledger, Failure> {
-        let path = match &self.path {
-            Some(path) => path.clone(),
-            None => Ledger::default_path()?,
-        };
-        Ok(Ledger::open(&path, options)?)
+        Ok(Ledger::open(&self.path()?, options)?)
     }
-}
 
-fn durability_of_environment() -> Result<Option<Durability>, Failure> {
-    let Some(value) = std::env::var_os(DURABILITY).filter(|value| !value.is_empty()) else { return Ok(None) };
-    let known = value.to_str().and_then(Durability::from_word);
-    let invalid = || Error::invalid(DURABILITY, format!("{value:?}"), Durability::EXPECTED);
-    known.map(Some).ok_or_else(|| invalid().into())
+    fn path(&self) -> Result<PathBuf, Error> {
+        self.preferences.ledger.value.clone().map_or_else(Ledger::default_path, Ok)
+    }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong here, and how it is told.
 
 use crate::exit::Exit;
+use crate::output::harmless;
 use bgledger_core::{Candidate, Error, ErrorClass, ErrorCode, FlowNumber, escape};
 use serde::Serialize;
 use std::io;
@@ -84,7 +85,7 @@ struct Told<'a> {
 }
 
 fn as_json<T: Serialize>(error: &T) -> String {
-    format!("{{\"error\":{}}}", serde_json::to_string(error).unwrap_or_default())
+    format!("{{\"error\":{}}}", harmless(&serde_json::to_string(error).unwrap_or_default()))
 }
 
 fn ledger_text(error: &Error) -> String {

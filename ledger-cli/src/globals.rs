@@ -20,9 +20,15 @@ pub(crate) struct Globals {
     /// Print ids only
     #[arg(long, short, global = true, conflicts_with = "json", help_heading = EVERYWHERE)]
     pub(crate) quiet: bool,
-    /// Colour the output; auto: on a terminal, as NO_COLOR and CLICOLOR_FORCE say
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = EVERYWHERE)]
-    pub(crate) color: Color,
+    /// Colour the output; auto: on a terminal, as NO_COLOR and CLICOLOR_FORCE say [default: auto]
+    #[arg(long, global = true, value_name = "WHEN", help_heading = EVERYWHERE)]
+    pub(crate) color: Option<Color>,
+    /// Tell times in UTC, not in the local time zone; JSON always does
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) utc: bool,
+    /// Never show what is longer than the terminal in a pager ($BGLEDGER_PAGER, else $PAGER, else less)
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) no_pager: bool,
     /// See and touch the records of this owner alone [default: everybody's; records are `local`]
     #[arg(long, global = true, value_name = "NAME", help_heading = EVERYWHERE)]
     pub(crate) owner: Option<String>,
@@ -30,9 +36,9 @@ pub(crate) struct Globals {
     /// [default: $BGLEDGER_DURABILITY, else the ledger's own setting]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = value::durability(), help_heading = EVERYWHERE)]
     pub(crate) durability: Option<Durability>,
-    /// How long to wait for other writers, such as 30s or 500ms; a bare number is seconds
-    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = value::span, help_heading = EVERYWHERE)]
-    pub(crate) busy_timeout: Span,
+    /// How long to wait for other writers, such as 30s or 500ms; a bare number is seconds [default: 5s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = value::span, help_heading = EVERYWHERE)]
+    pub(crate) busy_timeout: Option<Span>,
     /// Use a ledger on a network file system all the same
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) allow_network_fs: bool,

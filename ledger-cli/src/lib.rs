@@ -10,17 +10,20 @@
 mod args;
 mod cli;
 mod command;
+mod complete;
 mod context;
 mod exit;
 mod failure;
 mod globals;
 mod output;
+mod preferences;
 mod sink;
 pub mod supervise;
 mod value;
 
 pub use exit::Exit;
 
+use bgledger_core::escape;
 use clap::error::ErrorKind;
 use failure::Failure;
 use std::ffi::{OsStr, OsString};
@@ -30,6 +33,9 @@ use std::process::ExitCode;
 /// Does what the process's arguments say, and tells how to exit.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if complete::answered(&arguments) {
+        return Exit::Done.into();
+    }
     let cli = match cli::Cli::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => return refused_by_parser(&error, &arguments).into(),
@@ -55,10 +61,22 @@ fn refused_by_parser(error: &clap::Error, arguments: &[OsString]) -> Exit {
     let as_json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     match refusal(error, arguments).text(as_json) {
         Some(text) if as_json || error.kind() == ErrorKind::InvalidUtf8 => tell(&text),
-        // The parser's own words come with the usage, in colour.
-        Some(_) | None => drop(error.print()),
+        // The parser's own words come with the usage, in colour; and repeat what was typed, which may be an agent's.
+        Some(_) | None if is_harmless(arguments) && !is_plain(arguments) => drop(error.print()),
+        Some(_) | None => tell(escape(error.render().to_string().trim_end()).block().to_string().as_str()),
     }
     Exit::Usage
+}
+
+/// Whether nothing that was typed acts on a terminal.
+fn is_harmless(arguments: &[OsString]) -> bool {
+    arguments.iter().all(|argument| argument.to_str().is_some_and(|text| escape(text).to_string() == text))
+}
+
+/// Whether colour was refused on the command line.
+fn is_plain(arguments: &[OsString]) -> bool {
+    let never = arguments.windows(2).any(|pair| matches!(pair, [name, value] if name == "--color" && value == "never"));
+    never || arguments.iter().any(|argument| argument == "--color=never")
 }
 
 fn refusal(error: &clap::Error, arguments: &[OsString]) -> Failure {

@@ -1,11 +1,12 @@
 //! How values are written on the command line.
 
+use crate::failure::Failure;
 use bgledger_core::config::Durability;
 use bgledger_core::{Artifact, FlowLookup, FlowStatus, Json, Lookup, Metadata, Millis, NotifyPolicy, Span, Status};
 use bgledger_store::platform::wall_ms;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `30s`, `2h 30m`, `1d`; a bare number is seconds.
 pub(crate) fn span(text: &str) -> Result<Span, String> {
@@ -13,6 +14,12 @@ pub(crate) fn span(text: &str) -> Result<Span, String> {
     seconds()
         .or_else(|| Span::parse(text))
         .ok_or_else(|| "expected a length of time such as 30s, \"2h 30m\" or 1d; a bare number is seconds".to_owned())
+}
+
+/// A path as a request holds it.
+pub(crate) fn path_text(path: &Path) -> Result<String, Failure> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| Failure::usage(format!("{path:?} is not UTF-8"), "name it otherwise"))
 }
 
 /// A point in time: RFC 3339, a day, or a length of time ago.

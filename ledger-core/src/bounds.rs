@@ -29,6 +29,8 @@ pub const FILTER_BYTES: usize = 4_096;
 pub const REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// What a Request asks to be echoed, as JSON text.
 pub const ID_BYTES: usize = 1024;
+/// The path of a file.
+pub const PATH_BYTES: usize = 4_096;
 /// A task's short title.
 pub const LABEL_BYTES: usize = 512;
 /// A task's work text.
@@ -71,6 +73,8 @@ pub const LIST_DEFAULT: u32 = 50;
 pub const LIST_MOST: u32 = 10_000;
 /// Lookups in one wait.
 pub const WAIT_LOOKUPS: usize = 1_000;
+/// Tasks that a runtime names in one reconciliation, as owned and as ended.
+pub const RECONCILED: usize = 10_000;
 /// Rows that one sweep settles.
 pub const SWEEP_ROWS: usize = 100;
 /// Candidates named in an ambiguity.

@@ -2,7 +2,9 @@
 
 use crate::event::{Fill, Progress, Report};
 use crate::flow::FlowGate;
-use crate::{Error, Evidence, Executor, FlowId, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber};
+use crate::{
+    Error, Evidence, Executor, FlowId, Json, Metadata, Millis, NotifyPolicy, Span, Status, TaskId, TaskNumber,
+};
 use alloc::string::String;
 use serde::Serialize;
 
@@ -118,6 +120,8 @@ pub struct Birth {
     pub start: Option<Claim>,
     /// Record that it is already over.
     pub finish: Option<End>,
+    /// See [`crate::Task::origin`].
+    pub origin: Option<Json>,
 }
 
 impl Birth {
@@ -129,6 +133,17 @@ impl Birth {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// A task whose history happened elsewhere and is recorded here as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// What it is; with `start` or `finish` where it got that far.
+    pub birth: Birth,
+    /// How far it was said to be, if it was started.
+    pub progress: Option<Progress>,
+    /// That it was given up as lost, which is no executor's word.
+    pub lost: Option<Settlement>,
 }
 
 /// The line of a parent, as recorded when the command is decided.

@@ -1,5 +1,6 @@
 //! Policy that changes the ledger's behaviour. It is stored in the ledger, the same for every process and language.
 
+use crate::audit::Threshold;
 use crate::retention::Keep;
 use crate::text;
 use crate::{Error, Filter, NotifyPolicy, Span, bounds};
@@ -22,6 +23,8 @@ pub enum Kind {
     Keep,
     /// How many.
     Count,
+    /// From when on something is a finding.
+    Threshold,
 }
 
 /// What the `*` of a family of keys stands for.
@@ -31,6 +34,8 @@ enum Member {
     Word,
     /// Anything that names something.
     Name,
+    /// A runtime, or a kind of one: `cron`, `cron/nightly`.
+    Scope,
 }
 
 /// One key: its name, its kind, what it is unless set, what it does.
@@ -54,6 +59,18 @@ pub const NOTIFY: &str = "notify.";
 pub const AUDIT_UNOBSERVED: &str = "audit.unobserved";
 /// How long a task may stay queued before the audit names it.
 pub const AUDIT_QUEUED: &str = "audit.queued";
+/// How long a running task may report nothing before the audit names it.
+pub const AUDIT_NO_PROGRESS: &str = "audit.no_progress";
+/// How long a running task may go on after its cancel was requested before the audit names it.
+pub const AUDIT_CANCEL: &str = "audit.cancel";
+/// How long a notice may wait before the audit names a recipient that has claimed before.
+pub const AUDIT_UNDELIVERED: &str = "audit.undelivered";
+/// How long a running flow may have no active task before the audit names it.
+pub const AUDIT_FLOW_IDLE: &str = "audit.flow_idle";
+/// How long a flow may wait before the audit names it.
+pub const AUDIT_FLOW_WAITING: &str = "audit.flow_waiting";
+/// How long a flow may be blocked before the audit names it.
+pub const AUDIT_FLOW_BLOCKED: &str = "audit.flow_blocked";
 
 /// The notify policy of an owner's tasks, unless the task says otherwise. It goes before that of the runtime.
 pub const NOTIFY_OWNER: &str = "notify_owner.";
@@ -77,18 +94,78 @@ pub const SUBSCRIBER: &str = "subscriber.";
 pub const CANCEL_HOOK: &str = "cancel_hook.";
 
 /// Every key there is.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 24] = [
+    Key {
+        name: AUDIT_CANCEL,
+        kind: Kind::Threshold,
+        default: Some("5m"),
+        help: "how long a running task may go on after its cancel was requested before the audit names it",
+    },
+    Key {
+        name: "audit.cancel.*",
+        kind: Kind::Threshold,
+        default: None,
+        help: "the same for a runtime, or a kind of it, as in audit.cancel.cron/nightly",
+    },
+    Key {
+        name: AUDIT_FLOW_BLOCKED,
+        kind: Kind::Threshold,
+        default: Some("1d"),
+        help: "how long a flow may be blocked before the audit names it",
+    },
+    Key {
+        name: AUDIT_FLOW_IDLE,
+        kind: Kind::Threshold,
+        default: Some("1h"),
+        help: "how long a running flow may have no active task before the audit names it",
+    },
+    Key {
+        name: AUDIT_FLOW_WAITING,
+        kind: Kind::Threshold,
+        default: Some("7d"),
+        help: "how long a flow may wait before the audit names it",
+    },
+    Key {
+        name: AUDIT_NO_PROGRESS,
+        kind: Kind::Threshold,
+        default: Some("never"),
+        help: "how long a running task may report nothing before the audit names it",
+    },
+    Key {
+        name: "audit.no_progress.*",
+        kind: Kind::Threshold,
+        default: None,
+        help: "the same for a runtime, or a kind of it, as in audit.no_progress.cron/nightly",
+    },
     Key {
         name: AUDIT_QUEUED,
-        kind: Kind::Span,
+        kind: Kind::Threshold,
         default: Some("1d"),
         help: "how long a task may stay queued before the audit names it",
     },
     Key {
+        name: "audit.queued.*",
+        kind: Kind::Threshold,
+        default: None,
+        help: "the same for a runtime, or a kind of it, as in audit.queued.cron/nightly",
+    },
+    Key {
+        name: AUDIT_UNDELIVERED,
+        kind: Kind::Threshold,
+        default: Some("30m"),
+        help: "how long a notice may wait before the audit names a recipient that has claimed before",
+    },
+    Key {
         name: AUDIT_UNOBSERVED,
-        kind: Kind::Span,
+        kind: Kind::Threshold,
         default: Some("30m"),
         help: "how long a running task with nothing to observe may be silent before the audit names it",
+    },
+    Key {
+        name: "audit.unobserved.*",
+        kind: Kind::Threshold,
+        default: None,
+        help: "the same for a runtime, or a kind of it, as in audit.unobserved.cron/nightly",
     },
     Key {
         name: "cancel_hook.*",
@@ -170,6 +247,10 @@ pub fn key(name: &str) -> Result<Key, Error> {
         Some(prefix) => name.strip_prefix(prefix).is_some_and(|member| match member_of(prefix) {
             Member::Word => bounds::word("key", member).is_ok(),
             Member::Name => bounds::name("key", member).is_ok(),
+            Member::Scope => match member.split_once('/') {
+                Some((runtime, kind)) => bounds::word("key", runtime).is_ok() && bounds::name("key", kind).is_ok(),
+                None => bounds::word("key", member).is_ok(),
+            },
         }),
         None => key.name == name,
     };
@@ -178,7 +259,11 @@ pub fn key(name: &str) -> Result<Key, Error> {
 }
 
 fn member_of(prefix: &str) -> Member {
-    if [NOTIFY_OWNER, RETENTION_KIND].contains(&prefix) { Member::Name } else { Member::Word }
+    match prefix {
+        NOTIFY_OWNER | RETENTION_KIND => Member::Name,
+        _ if prefix.starts_with("audit.") => Member::Scope,
+        _ => Member::Word,
+    }
 }
 
 /// Checks a value for a key and gives it in its stored form.
@@ -191,10 +276,18 @@ pub fn value(name: &str, value: &str) -> Result<String, Error> {
         Kind::Notify => Err(invalid(NotifyPolicy::EXPECTED)),
         Kind::Command if value.trim().is_empty() => Err(invalid("a command line for sh")),
         Kind::Command => bounds::text(name, value, bounds::HOOK_BYTES).map(|()| value.into()),
-        Kind::Keep if Keep::parse(value).is_some() => Ok(value.into()),
-        Kind::Keep => Err(invalid(Keep::EXPECTED)),
+        Kind::Keep => match Keep::parse(value) {
+            Some(Keep::For(span)) => Ok(span.to_string()),
+            Some(Keep::Forever) => Ok(value.into()),
+            None => Err(invalid(Keep::EXPECTED)),
+        },
         Kind::Count if value.parse::<i64>().is_ok_and(|count| count >= 0) => Ok(value.into()),
         Kind::Count => Err(invalid("a whole number that is not negative")),
+        Kind::Threshold => match Threshold::parse(value) {
+            Some(Threshold::After(span)) => Ok(span.to_string()),
+            Some(Threshold::Never) => Ok(value.into()),
+            None => Err(invalid(Threshold::EXPECTED)),
+        },
         Kind::Filter => Filter::parse(name, value).map(|filter| filter.to_string()),
         Kind::Span => Span::parse(value).map(|span| span.to_string()).ok_or_else(|| invalid(Span::EXPECTED)),
     }

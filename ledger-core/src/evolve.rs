@@ -31,6 +31,7 @@ impl Task {
             notify: birth.notify.clone(),
             queue_timeout: birth.queue_timeout,
             timeout: birth.timeout,
+            origin: birth.origin.clone(),
             ..Task::blank(number, id)
         }
     }

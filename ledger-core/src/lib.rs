@@ -40,6 +40,7 @@ mod json;
 mod liveness;
 mod lookup;
 mod notice;
+pub mod reconcile;
 mod record;
 mod request;
 mod response;
@@ -50,9 +51,9 @@ mod word;
 
 pub use clock::{ClockJump, Sighting};
 pub use command::{
-    Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Late, Moment, Settlement,
+    Birth, CancelEvidence, Cancelled, Claim, ClaimToken, Command, End, Family, Import, Late, Moment, Settlement,
 };
-pub use decide::{Answer, Decision, decide};
+pub use decide::{Answer, Decision, decide, decide_import};
 pub use error::{Candidate, Error, ErrorBody, ErrorClass, ErrorCode};
 pub use event::{Asked, Ending, Event, EventKind, Fill, Opening, Progress, Renewal, Report, Started};
 pub use evolve::{Folded, evolve, fold, same_but_for_heartbeats, says_the_same};
@@ -72,17 +73,19 @@ pub use notice::{
 };
 pub use record::{Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage};
 pub use request::{
-    Audit, Call, CancelRequest, ClaimSpec, CommandName, Config, Create, Doctor, EndSpec, Envelope, ExecutorSpec,
-    Finish, FlowCancelRequest, FlowCreate, FlowFail, FlowFinish, FlowList, FlowResume, FlowShow, FlowWait, Heartbeat,
-    History, List, Maintenance, Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop, NoticesNack,
-    NoticesRetry, Notify, ProgressRequest, Prune, Request, Settle, Show, Start, Stats, StatusFilter, Tree, Verify,
-    Wait, Watch,
+    Acknowledge, Audit, Backup, Call, CancelRequest, ClaimSpec, CommandName, Config, Create, Doctor, Drain, EndSpec,
+    Envelope, ExecutorSpec, Finish, FlowCancelRequest, FlowCreate, FlowFail, FlowFinish, FlowList, FlowResume,
+    FlowShow, FlowWait, Heartbeat, History, KnownEnd, List, Maintenance, Migrate, Notices, NoticesAck, NoticesClaim,
+    NoticesDismiss, NoticesDrop, NoticesNack, NoticesRetry, Notify, ProgressRequest, Prune, Reconcile, Recover,
+    Request, Settle, Show, Start, Stats, StatusFilter, Tree, Verify, Wait, Watch,
 };
 pub use response::{
-    Applied, AuditReport, AuditSummary, CancelAnswer, CancelReply, CancelledTask, Change, Check, CheckState,
-    ClaimedNotices, ConfigReply, Created, DoctorReport, Events, FlowCancelReply, FlowCreated, FlowPage, FlowRecorded,
-    FlowShown, FlowView, HistoryEvent, HookRun, MaintenanceReport, NoticeList, NoticePage, NoticeView, PruneReport,
-    Recorded, Response, Setting, Shown, StatsReport, TaskPage, TaskView, Tasks, TreeNode, TreeReport, VerifyReport,
+    Acknowledged, Applied, AuditReport, AuditSummary, BackupReport, CancelAnswer, CancelReply, CancelledTask, Cause,
+    Change, Check, CheckState, ClaimedNotices, ConfigReply, Created, DoctorReport, Drained, Events, FlowCancelReply,
+    FlowChange, FlowCreated, FlowPage, FlowRecorded, FlowShown, FlowView, HistoryEvent, HookRun, ImportCounts,
+    ImportFinding, ImportReport, KeptFile, MaintenanceReport, MigrateReport, NoticeList, NoticePage, NoticeView,
+    Numbers, PruneReport, ReconcileAction, Reconciled, Recorded, RecoverReport, Response, Salvaged, Setting, Shown,
+    StatsReport, TaskPage, TaskView, Tasks, TreeNode, TreeReport, UnreadableTask, VerifyReport,
 };
 pub use text::{Escaped, escape};
 pub use time::{Millis, Span};

@@ -125,6 +125,21 @@ impl Span {
         self.0
     }
 
+    /// The same for people: no milliseconds from a second on, no seconds from an hour on, no minutes from a day on.
+    #[must_use]
+    pub const fn about(self) -> Span {
+        let unit = match self.0 {
+            0..=999 => 1,
+            1_000..=3_599_999 => 1_000,
+            3_600_000..=86_399_999 => 60_000,
+            _ => 3_600_000,
+        };
+        match self.0.checked_rem(unit) {
+            Some(rest) => Span(self.0.saturating_sub(rest)),
+            None => self,
+        }
+    }
+
     /// Reads `90s`, `2h 30m`, `1d`, `PT5M`; a day has 24 hours. A unit is needed.
     pub fn parse(text: &str) -> Option<Span> {
         let text = text.trim();

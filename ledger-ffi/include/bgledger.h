@@ -254,6 +254,10 @@ enum bgl_error
    */
   BGL_ERROR_FLOW_EXISTS_WITH_DIFFERENT = 318,
   /**
+   * A file to be made is there already.
+   */
+  BGL_ERROR_FILE_EXISTS = 319,
+  /**
    * Other writers held the ledger until the deadline.
    */
   BGL_ERROR_BUSY = 400,

@@ -91,7 +91,7 @@ impl Handle {
         Ok(py.detach(move || ledger.answer(request)))
     }
 
-    /// A `wait` or `watch` as JSON text: the same as `answer`, but signals are heard meanwhile.
+    /// A `wait`, `watch` or `drain` as JSON text: the same as `answer`, but signals are heard meanwhile.
     #[pyo3(signature = (request, /))]
     fn await_answer(&self, py: Python<'_>, request: &str) -> PyResult<String> {
         patience::answer(py, self.ledger(py)?, request)

@@ -1,6 +1,6 @@
 //! Calls that wait: when a signal comes the interpreter hears it, so that Ctrl-C ends a wait.
 
-use bgledger_core::{Applied, Call, Envelope, Error, Lookup, Request, Response, Show, Span, Wait, Watch};
+use bgledger_core::{Applied, Call, Drain, Envelope, Error, Lookup, Request, Response, Show, Span, Wait, Watch};
 use bgledger_store::Ledger;
 use bgledger_store::platform::monotonic_ms;
 use pyo3::prelude::*;
@@ -36,6 +36,7 @@ pub(crate) fn answer(py: Python<'_>, ledger: Ledger, text: &str) -> PyResult<Str
     let result = match request {
         Ok(Request::Wait(given)) if now.is_none() => wait(py, &ledger, given)?.map(Response::Wait),
         Ok(Request::Watch(given)) if now.is_none() => watch(py, &ledger, given)?.map(Response::Watch),
+        Ok(Request::Drain(given)) if now.is_none() => drain(py, &ledger, given)?.map(Response::Drain),
         _ => return Ok(py.detach(move || ledger.answer(text))),
     };
     // Closed meanwhile, this may be the last that holds it.
@@ -87,6 +88,19 @@ fn watch(py: Python<'_>, ledger: &Ledger, mut given: Watch) -> PyResult<Result<<
                 given.timeout = Some(timeout);
                 py.check_signals()?;
             }
+            Ok(_) | Err(_) => return Ok(answered),
+        }
+    }
+}
+
+/// Blocks until nothing is left that may run. Each slice looks anew: that an executor died strikes no bell.
+fn drain(py: Python<'_>, ledger: &Ledger, given: Drain) -> PyResult<Result<<Drain as Call>::Reply, Error>> {
+    let (began, whole) = (monotonic_ms(), given.timeout.unwrap_or(Span::ZERO));
+    loop {
+        let (timeout, _) = slice(began, Some(whole));
+        let answered = listening(py, ledger, Drain { timeout: Some(timeout), ..given.clone() })?;
+        match &answered {
+            Ok(left) if !left.drained && timeout > Span::ZERO => py.check_signals()?,
             Ok(_) | Err(_) => return Ok(answered),
         }
     }

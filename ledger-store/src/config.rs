@@ -4,8 +4,8 @@ use crate::caller::Written;
 use crate::sqlite::Failure;
 use bgledger_core::audit::Thresholds;
 use bgledger_core::config::{
-    self, AUDIT_QUEUED, AUDIT_UNOBSERVED, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY, NOTIFY_OWNER,
-    PROGRESS_INTERVAL, RETENTION_BYTES, RETENTION_COUNT, SUBSCRIBER,
+    self, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY, NOTIFY_OWNER, PROGRESS_INTERVAL, RETENTION_BYTES,
+    RETENTION_COUNT, SUBSCRIBER,
 };
 use bgledger_core::retention::Retention;
 use bgledger_core::{Config, ConfigReply, Filter, NotifyPolicy, Response, Setting, Span, Subscriber, runtime};
@@ -37,13 +37,8 @@ pub(crate) fn notify_default(sql: &Connection, owner: &str, runtime: &str) -> Re
 
 /// Who is told of tasks beside those who asked. A filter of a newer version is told of nothing.
 pub(crate) fn subscribers(sql: &Connection) -> Result<Vec<Subscriber>, Failure> {
-    let query =
-        "SELECT key, value FROM config WHERE key >= 'subscriber.' AND key < 'subscriber/' AND value IS NOT NULL";
-    let mut statement = sql.prepare_cached(query)?;
-    let mut rows = statement.query([])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (key, json): (String, String) = (row.get(0)?, row.get(1)?);
+    for (key, json) in set(sql, "subscriber.", "subscriber/")? {
         if let (Some(name), Ok(filter)) = (key.strip_prefix(SUBSCRIBER), Filter::parse(&key, &json)) {
             found.push(Subscriber { name: name.to_owned(), filter });
         }
@@ -58,10 +53,7 @@ pub(crate) fn progress_interval(sql: &Connection) -> Result<Span, Failure> {
 
 /// How long ended tasks stay.
 pub(crate) fn retention(sql: &Connection) -> Result<Retention, Failure> {
-    let query = "SELECT key, value FROM config WHERE key >= 'retention' AND key < 'retentionz' AND value IS NOT NULL";
-    let mut statement = sql.prepare_cached(query)?;
-    let settings = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Retention::of(settings.collect::<rusqlite::Result<Vec<(String, String)>>>()?))
+    Ok(Retention::of(set(sql, "retention", "retentionz")?))
 }
 
 /// How many ended tasks stay at most, and in how many bytes.
@@ -77,11 +69,15 @@ pub(crate) fn cancel_hook(sql: &Connection, runtime: &str) -> Result<Option<Stri
 
 /// From when on silence and waiting are findings.
 pub(crate) fn thresholds(sql: &Connection) -> Result<Thresholds, Failure> {
-    let span = |key: &str| -> Result<Span, Failure> {
-        let set = value(sql, key)?.and_then(|text| Span::parse(&text));
-        Ok(set.or_else(|| Span::parse(&config::default(key)?)).unwrap_or(Span::MAX))
-    };
-    Ok(Thresholds { unobserved: span(AUDIT_UNOBSERVED)?, queued: span(AUDIT_QUEUED)? })
+    Ok(Thresholds::of(set(sql, "audit.", "audit/")?))
+}
+
+/// The settings from a key up to another.
+fn set(sql: &Connection, from: &str, to: &str) -> Result<Vec<(String, String)>, Failure> {
+    let query = "SELECT key, value FROM config WHERE key >= ?1 AND key < ?2 AND value IS NOT NULL";
+    let mut statement = sql.prepare_cached(query)?;
+    let settings = statement.query_map((from, to), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(settings.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Sets what is to be set and answers with the settings.

@@ -1,6 +1,7 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
 use crate::locks;
+use crate::mark;
 use crate::platform::{self, FileIdentity, FileSystem};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
@@ -116,6 +117,7 @@ fn draft_ledger(path: &Path, draft: &Path, network: bool) -> Result<(), Error> {
         // Before the first table: what is pruned is given back to the file system.
         sql.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         schema::migrate(&mut sql)?;
+        mark::mark(&sql)?;
         let mode = if network { "DELETE" } else { "WAL" };
         sql.query_row(&format!("PRAGMA journal_mode = {mode}"), [], |_| Ok(()))?;
         Ok(())
@@ -185,8 +187,9 @@ impl Conn {
             sql.set_prepared_statement_cache_capacity(STATEMENTS);
             let heading = schema::heading(sql)?;
             schema::admit(&heading, &path.display().to_string(), writes)?;
+            mark::check(sql, &path)?;
             guard(sql)?;
-            if writes && heading.format < schema::FORMAT {
+            if writes && schema::is_older(&heading) {
                 schema::migrate(sql)?;
             }
             let mode: String = sql.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
@@ -210,6 +213,12 @@ impl Conn {
             self.wal.set(platform::identity(&beside(&self.path, "-wal")).ok().flatten());
         }
         Ok(self)
+    }
+
+    /// Opens a file that nobody else has, to be read as it lies there: nothing is locked, nothing appears beside it.
+    pub(crate) fn still(path: &Path) -> Result<Conn, Error> {
+        let deadline = Deadline::after(std::time::Duration::ZERO);
+        Conn::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, true)?.set_up(false, true, &deadline)
     }
 
     /// The connection, for statements.
@@ -316,7 +325,7 @@ fn still(path: &Path) -> bool {
     }
 }
 
-fn immutable_uri(path: &Path) -> String {
+pub(crate) fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {

@@ -4,6 +4,8 @@
 //! that waits there, each request in its own savepoint, in one transaction with one sync. A caller that is alone does
 //! just its own.
 
+mod alone;
+
 use crate::batch::{Batch, in_immediate, in_transaction, transact};
 use crate::caller::{Caller, Written};
 use crate::connection::{self, Conn, Place};
@@ -113,6 +115,18 @@ impl Engine {
         });
         engines.insert(path.to_owned(), Arc::downgrade(&engine));
         engine
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the ledger to record, if it is not open yet.
+    pub(crate) fn connect_writer(&self, patience: Duration) -> Result<(), Error> {
+        let _held = fork::hold();
+        let _shared = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        self.open(&mut lock(&self.writing).writer, &Deadline::after(patience)).map(drop)
     }
 
     /// Whether this engine belongs to a process that was forked away from.

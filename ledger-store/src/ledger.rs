@@ -1,22 +1,28 @@
 //! The handle: what a program holds.
 
+use crate::backup;
 use crate::caller::Caller;
 use crate::cancel;
 use crate::doctor;
 use crate::engine::Engine;
+use crate::flows;
 use crate::fork;
+use crate::import;
 use crate::location;
+use crate::migrate;
 use crate::notices;
 use crate::prune;
 use crate::queue::Job;
 use crate::read;
+use crate::recover;
 use crate::sweep;
+use crate::transfer;
 use crate::wait::{self, GoesOn};
 use crate::world::World;
 use bgledger_core::config::Durability;
 use bgledger_core::{
-    Applied, Call, Create, Envelope, Error, ExecutorSpec, Json, Maintenance, MaintenanceReport, Millis, Prune,
-    PruneReport, Request, Response, Wait,
+    Applied, Call, Create, Envelope, Error, ExecutorSpec, ImportReport, Json, Maintenance, MaintenanceReport, Millis,
+    Prune, PruneReport, RecoverReport, Request, Response, Wait,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -92,6 +98,15 @@ impl Ledger {
         location::default_path()
     }
 
+    /// Keeps the files of a damaged ledger as they are, and makes a new ledger of what can be read of them, in a folder
+    /// that this makes. The damaged one is only read; it need not be one that can be opened.
+    ///
+    /// Errors: `no_ledger`, `file_exists` (the folder), `busy` (somebody goes on writing it), `io`, `disk_full`,
+    /// `read_only`, `unreadable`. Damage is no error: the report says what is lost.
+    pub fn recover(from: &Path, to: &Path, patience: Duration) -> Result<RecoverReport, Error> {
+        recover::recover(&location::canonical(from)?, &location::canonical(to)?, patience)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.shared.path
@@ -133,6 +148,55 @@ impl Ledger {
             true => self.carry_out(request, World::Scripted(now), &|| true),
             false => {
                 Err(Error::NotAvailable { what: "`now`".into(), why: "only a test clock is told the time".into() })
+            }
+        }
+    }
+
+    /// Brings the tasks, the states of their deliveries and the flows of OpenClaw's database into this ledger. The
+    /// source is opened to be read and stays as it is; what was brought before is not brought again. `rehearse`: only
+    /// tells what it would come to.
+    ///
+    /// Errors: `invalid_value` (it is no database of OpenClaw), `unreadable`, `not_available` (the handle is an
+    /// owner's), `read_only`, and those of recording.
+    pub fn import_openclaw(&self, source: &Path, rehearse: bool) -> Result<ImportReport, Error> {
+        self.bring("import", !rehearse, |place| import::openclaw(place, source, rehearse))
+    }
+
+    /// Tells the whole ledger, a line of JSON at a time, from one read transaction: [`Ledger::import`] makes it anew.
+    /// `tell` answers whether it may go on; so does this.
+    ///
+    /// Errors: `not_available` (the handle is an owner's), and those of reading.
+    pub fn export(&self, tell: &mut dyn FnMut(&str) -> bool) -> Result<bool, Error> {
+        self.bring("export", false, |place| transfer::export(place, tell))
+    }
+
+    /// Brings what [`Ledger::export`] told into this ledger. One that has nothing becomes equal to it; another gets what
+    /// it has not, under new numbers. `rehearse`: only tells what the file holds.
+    ///
+    /// Errors: `invalid_value` (it is no whole export), `not_available` (the handle is an owner's), `read_only`, and
+    /// those of recording.
+    pub fn import(&self, file: &Path, rehearse: bool) -> Result<ImportReport, Error> {
+        self.bring("import", !rehearse, |place| transfer::import(place, file, rehearse))
+    }
+
+    /// What concerns the records of every owner.
+    fn bring<T>(
+        &self,
+        what: &str,
+        records: bool,
+        work: impl FnOnce(&import::Place<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let options = &self.shared.options;
+        let refused = |why: &str| Err(Error::NotAvailable { what: what.into(), why: why.into() });
+        match (&options.owner, options.test_clock, options.readonly && records) {
+            (Some(_), _, _) => refused("it concerns every owner's records: it is the operator's"),
+            (None, true, _) => refused("it has no time of its own on a test clock"),
+            (None, false, true) => {
+                let path = self.path().display().to_string();
+                Err(Error::ReadOnly { path, problem: "this handle only reads".into() })
+            }
+            (None, false, false) => {
+                work(&import::Place { engine: &self.engine(), path: self.path(), patience: options.busy_timeout })
             }
         }
     }
@@ -206,20 +270,13 @@ impl Ledger {
             let path = self.path().display().to_string();
             return Err(Error::ReadOnly { path, problem: "this handle only reads".into() });
         }
+        if let Some(operators) = operators(&request).filter(|_| options.owner.is_some()) {
+            return Err(Error::NotAvailable { what: operators.into(), why: "it is the operator's".into() });
+        }
         if records(&request) {
             return record(engine, request, caller, patience);
         }
-        if let Request::Doctor(_) = request {
-            return self.doctor(engine).map(Response::Doctor);
-        }
         look(engine, &request, &caller, patience, goes_on)
-    }
-
-    fn doctor(&self, engine: &Engine) -> Result<bgledger_core::DoctorReport, Error> {
-        match self.shared.options.owner {
-            None => doctor::examine(engine, self.path(), self.shared.options.busy_timeout),
-            Some(_) => Err(Error::NotAvailable { what: "doctor".into(), why: "it is the operator's".into() }),
-        }
     }
 
     /// The engine of this process: a forked child has one of its own.
@@ -233,6 +290,17 @@ impl Ledger {
     }
 }
 
+/// What is not for a handle that was opened for one owner: it is about the whole file.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are about records, each with its owner")]
+fn operators(request: &Request) -> Option<&'static str> {
+    match request {
+        Request::Doctor(_) | Request::Backup(_) | Request::Recover(_) | Request::Migrate(_) => {
+            Some(request.name().as_str())
+        }
+        _ => None,
+    }
+}
+
 #[expect(clippy::wildcard_enum_match_arm, reason = "these do more than one write")]
 fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration) -> Result<Response, Error> {
     match request {
@@ -240,11 +308,12 @@ fn record(engine: &Engine, request: Request, caller: Caller, patience: Duration)
         Request::FlowCancel(cancel) => cancel::cancel_flow(engine, cancel, &caller, patience),
         Request::Maintenance(maintenance) => maintain(engine, &maintenance, &caller, patience),
         Request::Prune(prune) => self::prune(engine, &prune, &caller, patience).map(Response::Prune),
+        Request::Migrate(migrate) => migrate::migrate(engine, &migrate, patience).map(Response::Migrate),
         request => engine.write(request, caller, patience),
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "these two do more than one read")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "these do more than one read")]
 fn look(
     engine: &Engine,
     request: &Request,
@@ -267,6 +336,11 @@ fn look(
                 None => Ok(Response::Wait(told)),
             }
         }
+        Request::Drain(drain) => wait::drain(engine, drain, caller, patience, goes_on).map(Response::Drain),
+        Request::Doctor(doctor) => doctor::examine(engine, doctor, caller, patience).map(Response::Doctor),
+        Request::Backup(backup) => backup::back_up(engine, backup, patience).map(Response::Backup),
+        Request::Recover(recover) => recover::of_request(engine, recover, patience).map(Response::Recover),
+        Request::Migrate(migrate) => migrate::migrate(engine, migrate, patience).map(Response::Migrate),
         Request::Watch(watch) => wait::watch(engine, watch, caller, patience, goes_on).map(Response::Watch),
         request => engine.read(patience, |sql| read::execute(sql, request, caller)),
     }
@@ -290,6 +364,8 @@ fn records(request: &Request) -> bool {
         Request::Config(config) => !config.set.is_empty(),
         Request::Show(show) => show.ack.is_some(),
         Request::Prune(prune) => !prune.dry_run,
+        Request::Reconcile(reconcile) => reconcile.apply,
+        Request::Migrate(migrate) => !migrate.dry_run,
         request => request.name().writes(),
     }
 }
@@ -298,7 +374,11 @@ fn records(request: &Request) -> bool {
 #[expect(clippy::wildcard_enum_match_arm, reason = "of all others `records` says it")]
 fn only_records(request: &Request) -> bool {
     match request {
-        Request::Cancel(_) | Request::FlowCancel(_) | Request::Maintenance(_) | Request::Prune(_) => false,
+        Request::Cancel(_)
+        | Request::FlowCancel(_)
+        | Request::Maintenance(_)
+        | Request::Prune(_)
+        | Request::Migrate(_) => false,
         request => records(request),
     }
 }
@@ -329,20 +409,21 @@ fn maintain(
     }
     let groups = engine.read(patience, |sql| sweep::groups_to_stop(sql, caller, &caller.world.moment()))?;
     cancel::stop(groups);
+    let cancelled = engine.read(patience, |sql| flows::to_be_cancelled(sql, caller.scope()))?;
     let mut changes = Vec::new();
-    loop {
+    let held = loop {
         let due = engine.read(patience, |sql| sweep::batch(sql, caller, &caller.world.moment()))?;
         let report = apply(due)?;
         let is_over = report.changes.is_empty();
         changes.extend(report.changes);
         if is_over {
-            return Ok(Response::Maintenance(MaintenanceReport {
-                applied: report.held.is_none(),
-                changes,
-                held: report.held,
-            }));
+            break report.held;
         }
-    }
+    };
+    let flows = engine.read(patience, |sql| flows::ended_of(sql, &cancelled))?;
+    let pruned = prune(engine, &Prune::default(), caller, patience)?;
+    let applied = held.is_none();
+    Ok(Response::Maintenance(MaintenanceReport { applied, changes, flows, pruned, held }))
 }
 
 /// Removes what is due, in batches, until nothing is.

@@ -17,6 +17,8 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unreachable)
 )]
 
+mod audit;
+mod backup;
 mod batch;
 mod caller;
 mod cancel;
@@ -27,20 +29,26 @@ mod engine;
 mod find;
 mod flows;
 mod fork;
+mod import;
 mod ledger;
 mod location;
 mod locks;
+mod mark;
+mod migrate;
 mod notices;
 pub mod platform;
 mod prune;
 mod queue;
 mod read;
+mod reconcile;
 mod record;
+mod recover;
 mod row;
 mod salvage;
 mod schema;
 mod sqlite;
 mod sweep;
+mod transfer;
 mod turnstile;
 mod verify;
 mod wait;

@@ -15,6 +15,7 @@ use bgledger_core::{
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A notice as it is stored, with what it is decided and told by.
 struct Stored {
@@ -130,7 +131,7 @@ pub(crate) fn claim(
     let command = NoticeCommand::Claim(claim, request.lease.unwrap_or(bounds::NOTICES_LEASE));
     let recipients = serde_json::to_string(&request.recipients).map_err(|error| Error::internal(error.to_string()))?;
     let query = format!(
-        "{COLUMNS} WHERE notice.state <= 2 AND notice.due_at <= ?1 AND (?2 IS NULL OR {OWNER} = ?2)
+        "{COLUMNS} WHERE notice.known IN (0, 1) AND notice.state <= 2 AND notice.due_at <= ?1 AND (?2 IS NULL OR {OWNER} = ?2)
             AND (?3 = '[]' OR notice.recipient IN (SELECT value FROM json_each(?3)))
             ORDER BY notice.seq, notice.recipient LIMIT ?4"
     );
@@ -151,6 +152,15 @@ pub(crate) fn claim(
             {
                 claimed.push(view(sql, taken.0, caller.world, at)?);
             }
+        }
+    }
+    // Whoever claims for a recipient misses what is left for it.
+    let claimed_for: BTreeSet<&str> = claimed.iter().map(|view| view.state.recipient.as_str()).collect();
+    for recipient in claimed_for {
+        let is_new = "INSERT INTO recipient VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        if sql.prepare_cached(is_new)?.execute((recipient, at.now.get()))? > 0 {
+            let missed = "UPDATE notice SET known = 1 WHERE known = 0 AND recipient = ?1 AND state IN (1, 2, 5)";
+            sql.prepare_cached(missed)?.execute([recipient])?;
         }
     }
     let claim = (!claimed.is_empty()).then_some(token);

@@ -1,10 +1,12 @@
 //! The requests that read: each answer comes from one read transaction.
 
+use crate::audit;
 use crate::caller::{Caller, LOCAL};
 use crate::config;
 use crate::find::{self, Purpose};
 use crate::flows;
 use crate::prune;
+use crate::reconcile;
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
@@ -12,7 +14,7 @@ use crate::sweep;
 use crate::verify;
 use bgledger_core::{
     Error, Event, Events, History, HistoryEvent, List, Millis, Moment, Request, Response, Seq, Shown, StatsReport,
-    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, Watch, bounds,
+    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, UnreadableTask, Watch, bounds,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -32,13 +34,15 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
         Request::Tree(tree) => self::tree(sql, tree, bounds::LIST_MOST, caller, at).map(Response::Tree),
         Request::Watch(watch) => events(sql, watch, watch.after, caller).map(Response::Watch),
         Request::Stats(_) => stats(sql, caller, at).map(Response::Stats),
-        Request::Audit(audit) => sweep::audit(sql, audit, caller, at).map(Response::Audit),
+        Request::Audit(audit) => audit::audit(sql, audit, caller, at).map(Response::Audit),
         Request::Maintenance(_) => sweep::preview(sql, caller, at).map(Response::Maintenance),
         Request::Config(config) => config::settings(sql, config).map(Response::Config),
         Request::Verify(_) => verify::verify(sql, caller.scope()).map(Response::Verify),
         Request::Notices(notices) => crate::notices::list(sql, notices, caller, at).map(Response::Notices),
         Request::FlowList(list) => flows::list(sql, list, caller).map(Response::FlowList),
         Request::FlowShow(show) => flows::show(sql, &show.flow, caller).map(Response::FlowShow),
+        Request::Reconcile(request) => reconcile::preview(sql, request, caller, at).map(Response::Reconcile),
+        Request::Drain(drain) => reconcile::active(sql, drain, caller, at).map(Response::Drain),
         Request::Prune(prune) => prune::preview(sql, prune, caller, at).map(Response::Prune),
         Request::FlowCreate(_)
         | Request::FlowWait(_)
@@ -46,6 +50,7 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
         | Request::FlowFinish(_)
         | Request::FlowFail(_)
         | Request::FlowCancel(_)
+        | Request::Acknowledge(_)
         | Request::NoticesClaim(_)
         | Request::NoticesAck(_)
         | Request::NoticesNack(_)
@@ -54,6 +59,9 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
         | Request::NoticesDismiss(_)
         | Request::Wait(_)
         | Request::Doctor(_)
+        | Request::Backup(_)
+        | Request::Recover(_)
+        | Request::Migrate(_)
         | Request::Create(_)
         | Request::Start(_)
         | Request::Progress(_)
@@ -97,16 +105,20 @@ fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<T
     let query = row::select(&format!("WHERE {tests} ORDER BY number DESC {limit_clause}"));
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query(rusqlite::params_from_iter(filter.values))?;
-    let (mut tasks, mut next) = (Vec::new(), None);
+    let (mut tasks, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), TaskNumber(0), None);
     while let Some(row) = rows.next()? {
-        if tasks.len() >= limit as usize {
-            next = tasks.last().map(|view: &bgledger_core::TaskView| view.task.number.0.to_string());
+        if tasks.len() + unreadable.len() >= limit as usize {
+            next = Some(last.0.to_string());
             break;
         }
-        let stored = row::read(sql, row)?;
-        tasks.push(record::view(sql, stored.task, caller.world, at)?);
+        last = row::number(row);
+        match row::read_or_say(sql, row)? {
+            Ok(stored) => tasks.push(record::view(sql, stored.task, caller.world, at)?),
+            // One odd row does not hide the others.
+            Err(problem) => unreadable.push(UnreadableTask { number: last, problem }),
+        }
     }
-    Ok(TaskPage { tasks, next })
+    Ok(TaskPage { tasks, next, unreadable })
 }
 
 fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Failure> {
@@ -307,7 +319,7 @@ fn stats(sql: &Connection, caller: &Caller, at: &Moment) -> Result<StatsReport, 
     Ok(StatsReport {
         total: by_status.values().sum(),
         active: active(Status::Queued) + active(Status::Running),
-        issues: sweep::issues(sql, caller, at)?,
+        issues: audit::issues(sql, caller, at)?,
         last_seq: last_seq(sql)?,
         bytes: u64::try_from(number("page_count")? * number("page_size")?).unwrap_or(0),
         by_status,

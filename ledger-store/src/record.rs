@@ -7,8 +7,9 @@ use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    Answer, Birth, Command, Delivery, Error, Event, EventKind, Evidence, HistoryEvent, Liveness, Millis, Moment,
-    Recipient, SILENCED, Seq, Subscriber, Task, TaskId, TaskNumber, TaskView, decide, evolve, judge, owed, pace,
+    Answer, Birth, Command, Delivery, Error, Event, EventKind, Evidence, HistoryEvent, Import, Liveness, Millis,
+    Moment, Recipient, SILENCED, Seq, Subscriber, Task, TaskId, TaskNumber, TaskView, decide, decide_import, evolve,
+    judge, owed, pace,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -42,6 +43,15 @@ pub(crate) fn create(
         }
         (None, _) => Err(Error::internal("a creation that is none").into()),
     }
+}
+
+/// Records a task with its history from elsewhere, in one transition.
+pub(crate) fn import(sql: &Connection, import: &Import, id: TaskId, at: &Moment) -> Result<Stored, Failure> {
+    let events = decide_import(import, at)?;
+    let unborn = Stored { task: Task::unborn(next_number(sql)?, id, &import.birth), last_event: Seq(0) };
+    let stored = apply(sql, unborn, &events, at.now)?;
+    row::insert(sql, &stored)?;
+    Ok(stored)
 }
 
 /// Carries out a command on a loaded task.
@@ -126,8 +136,8 @@ pub(crate) fn notices(
             let is_progress = kind == EventKind::Progress;
             let owed_at = if is_progress { paced(sql, number, recipient, now)? } else { now };
             sql.prepare_cached(
-                "INSERT INTO notice (task, seq, recipient, kind, generation, state, owed_at, due_at)
-                    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6)",
+                "INSERT INTO notice (task, seq, recipient, kind, generation, state, owed_at, due_at, known)
+                    VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, EXISTS (SELECT 1 FROM recipient WHERE name = ?3))",
             )?
             .execute((
                 number,

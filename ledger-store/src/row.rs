@@ -1,5 +1,6 @@
 //! A task as a row of the table, and back.
 
+use crate::sqlite;
 use bgledger_core::{
     Artifact, Cancel, Executor, Failure as TaskFailure, FlowId, Group, Json, Lease, Metadata, Millis, NotifyPolicy,
     Output, ProgressPoint, Seq, Span, Status, Task, TaskId, TaskNumber, Usage,
@@ -340,6 +341,20 @@ impl Columns<'_, '_> {
 
     fn json<T: DeserializeOwned>(&mut self) -> rusqlite::Result<Option<T>> {
         self.parsed(|text| serde_json::from_str(text).map_err(|error| error.to_string()))
+    }
+}
+
+/// The number in a row of [`select`]; 0 if there is none.
+pub(crate) fn number(row: &Row<'_>) -> TaskNumber {
+    TaskNumber(row.get::<_, i64>(0).ok().and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
+}
+
+/// Reads a row of [`select`], or says why it is none that a ledger writes. Damage that SQLite finds is an error.
+pub(crate) fn read_or_say(sql: &Connection, row: &Row<'_>) -> rusqlite::Result<Result<Stored, String>> {
+    match read(sql, row) {
+        Ok(stored) => Ok(Ok(stored)),
+        Err(error) if sqlite::is_odd(&error) => Ok(Err(error.to_string())),
+        Err(error) => Err(error),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::prune;
 use crate::record::{self, stored_number};
 use crate::row::{self, Moving, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{Event, Millis, Report, Seq, TaskNumber, evolve};
+use bgledger_core::{Event, EventKind, Millis, Report, Seq, TaskNumber, evolve};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 
@@ -144,6 +144,8 @@ struct Returning<'a> {
     /// Whether others have gone on with the task: the ledger has events of it that we never saw.
     has_moved_on: bool,
     returned: usize,
+    /// When it was imported: what was recorded then owes no notice.
+    imported_at: Option<Millis>,
 }
 
 impl<'a> Returning<'a> {
@@ -181,7 +183,7 @@ impl<'a> Returning<'a> {
             }
         }
         let has_moved_on = unseen.values().any(|count| *count > 0);
-        Ok(Returning { old, stored, there, present, has_moved_on, returned: 0 })
+        Ok(Returning { old, stored, there, present, has_moved_on, returned: 0, imported_at: None })
     }
 
     /// Whether the ledger has an event, which counts for one.
@@ -209,7 +211,12 @@ impl<'a> Returning<'a> {
         if event.ending().is_some_and(|ending| ending.checksum.is_some() && ending.checksum == said.checksum()) {
             self.stored.task = self.stored.task.clone().saying(said);
         }
-        record::notices(sql, &self.stored.task, &[event], &[self.stored.last_event], lost.at)?;
+        if self.old.task.origin.is_some() && event.kind() == Some(EventKind::Created) {
+            self.imported_at = Some(lost.at);
+        }
+        if self.imported_at != Some(lost.at) {
+            record::notices(sql, &self.stored.task, &[event], &[self.stored.last_event], lost.at)?;
+        }
         self.returned += 1;
         Ok(self.stored.last_event)
     }

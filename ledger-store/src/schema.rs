@@ -38,6 +38,11 @@ pub(crate) fn heading(connection: &Connection) -> Result<Heading, Failure> {
     Ok(Heading { application_id, format, min_reader, min_writer })
 }
 
+/// Whether this program brings the file to a newer format when it writes it.
+pub(crate) fn is_older(heading: &Heading) -> bool {
+    heading.format < FORMAT
+}
+
 /// Refuses a file that is not a ledger, or that a newer program keeps to itself. Nothing was written before.
 pub(crate) fn admit(heading: &Heading, path: &str, writes: bool) -> Result<(), Error> {
     if heading.application_id != APPLICATION_ID {

@@ -53,6 +53,33 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What damage a failed look met; another failure is that of the whole look.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other error is the look's own")]
+    pub(crate) fn explain_damage(self, path: &Path) -> Result<String, Failure> {
+        match self.explain(path, Phase::Work, 0) {
+            Error::Corrupt { problem, .. } | Error::NotALedger { problem, .. } | Error::Internal { problem } => {
+                Ok(problem)
+            }
+            other => Err(Failure::Refused(other)),
+        }
+    }
+}
+
+/// Whether a row was read from the file and does not hold what such a row holds.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of errors may grow")]
+pub(crate) fn is_odd(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::Utf8Error(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        // What a row refers to is not there.
+        | rusqlite::Error::QueryReturnedNoRows => true,
+        _ => false,
+    }
+}
+
 /// What the system says of a file that is not SQLite's own: the lock files, the folder, a new ledger.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the system's kinds of errors may grow")]
 pub(crate) fn io(path: &Path, error: &io::Error) -> Error {

@@ -1,68 +1,25 @@
-//! Audit and maintenance: the core's one table of rules, run over the tasks it may apply to.
+//! Maintenance: what the audit's table of rules says that it mends.
 
+use crate::audit;
 use crate::caller::Caller;
 use crate::config;
-use crate::find::{self, Scope};
+use crate::find;
+use crate::flows;
 use crate::prune;
 use crate::record;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
-use crate::world::World;
-use bgledger_core::audit::{self, Code, Finding, Remedy, Severity};
+use bgledger_core::audit::{Code, Finding, Remedy, Thresholds, remedy};
 use bgledger_core::{
-    Audit, AuditReport, AuditSummary, Change, ClockJump, Command, Error, Event, Group, Liveness, MaintenanceReport,
-    Millis, Moment, Prune, Sighting, Status, TaskNumber, bounds, decide, evolve,
+    Change, ClockJump, Command, Error, Event, Group, MaintenanceReport, Millis, Moment, Prune, PruneReport, Sighting,
+    TaskNumber, bounds, decide, evolve,
 };
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::BTreeMap;
 
-/// What the audit looks at: what is not over for good, and what was written by hand. Its work does not grow with the
-/// history.
-const AUDITED: [&str; 2] = [
-    "INDEXED BY task_status WHERE status <> 3 AND status IN (1, 2, 7) AND (?1 IS NULL OR owner = ?1) ORDER BY number",
-    "INDEXED BY task_times_out_of_order WHERE NOT (created_at <= coalesce(started_at, created_at)
-           AND coalesce(started_at, created_at) <= coalesce(ended_at, updated_at)
-           AND coalesce(ended_at, updated_at) <= updated_at)
-         AND status NOT IN (1, 2, 7) AND (?1 IS NULL OR owner = ?1) ORDER BY number",
-];
 /// What maintenance looks at: who runs, and who was queued for too long.
 const EXPIRING: &str = "INDEXED BY task_expiring WHERE status = 1 AND queue_timeout IS NOT NULL
     AND created_at + queue_timeout <= ?2 AND (?1 IS NULL OR owner = ?1)";
 const RUNNING: &str = "INDEXED BY task_status WHERE status <> 3 AND status = 2 AND (?1 IS NULL OR owner = ?1)";
-
-/// What is wrong with a task, if anything.
-fn finding(stored: &Stored, world: World, at: &Moment, thresholds: &audit::Thresholds) -> Option<Finding> {
-    let liveness = match stored.task.status {
-        Status::Running => record::liveness(&stored.task, world, at),
-        Status::Queued | Status::Succeeded | Status::Failed | Status::TimedOut | Status::Cancelled | Status::Lost => {
-            Liveness::Unknown
-        }
-    };
-    audit::examine(&stored.task, &liveness, at, thresholds)
-}
-
-/// Examines what the audit looks at.
-fn examine(
-    sql: &Connection,
-    scope: Scope<'_>,
-    world: World,
-    at: &Moment,
-    mut found: impl FnMut(Finding),
-) -> Result<(), Failure> {
-    if let Some(jump) = jump(sql, at)? {
-        found(audit::clock(&jump));
-    }
-    let thresholds = config::thresholds(sql)?;
-    for audited in AUDITED {
-        let mut statement = sql.prepare_cached(&row::select(audited))?;
-        let mut rows = statement.query([scope.0])?;
-        while let Some(row) = rows.next()? {
-            let stored = row::read(sql, row)?;
-            finding(&stored, world, at, &thresholds).into_iter().for_each(&mut found);
-        }
-    }
-    Ok(())
-}
 
 // ---- the clock ----------------------------------------------------------------------------------------------
 
@@ -82,51 +39,16 @@ fn believe(sql: &Connection, at: &Moment) -> Result<(), Failure> {
     Ok(())
 }
 
-// ---- audit --------------------------------------------------------------------------------------------------
-
-/// What is wrong, worst and oldest first.
-pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Moment) -> Result<AuditReport, Failure> {
-    let mut findings = Vec::new();
-    examine(sql, caller.scope(), caller.world, at, |finding| findings.push(finding))?;
-    let count = |severity| findings.iter().filter(|finding: &&Finding| finding.severity == severity).count() as u64;
-    let mut by_code: BTreeMap<&'static str, u64> = audit::RULES.iter().map(|rule| (rule.word, 0)).collect();
-    for finding in &findings {
-        *by_code.entry(finding.code).or_default() += 1;
-    }
-    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    let summary = AuditSummary { total: errors + warnings, errors, warnings, by_code };
-    findings.retain(|finding| {
-        request.severity.is_none_or(|least| finding.severity >= least)
-            && request.code.as_ref().is_none_or(|code| finding.code == code)
-    });
-    findings.sort_by_key(|finding| {
-        (std::cmp::Reverse(finding.severity), finding.since.unwrap_or(Millis::EPOCH), finding.number)
-    });
-    findings.truncate(request.limit.unwrap_or(bounds::FINDINGS_DEFAULT) as usize);
-    Ok(AuditReport { findings, summary })
-}
-
-/// How many findings there are.
-pub(crate) fn issues(sql: &Connection, caller: &Caller, at: &Moment) -> Result<u64, Failure> {
-    let mut issues = 0;
-    examine(sql, caller.scope(), caller.world, at, |_| issues += 1)?;
-    Ok(issues)
-}
-
 // ---- maintenance --------------------------------------------------------------------------------------------
 
 /// One thing that maintenance does.
 type Due = (Stored, Finding, Command);
 
-fn due_of(stored: Stored, caller: &Caller, at: &Moment, thresholds: &audit::Thresholds) -> Option<Due> {
-    let finding = finding(&stored, caller.world, at, thresholds)?;
-    match (finding.remedy, Code::from_word(finding.code)) {
-        (Remedy::Auto, Some(code)) => {
-            let command = audit::remedy(code, finding.evidence.clone())?;
-            Some((stored, finding, command))
-        }
-        (Remedy::Auto | Remedy::Command | Remedy::Info, _) => None,
-    }
+fn due_of(stored: Stored, caller: &Caller, at: &Moment, thresholds: &Thresholds) -> Option<Due> {
+    let found = audit::of_task(&stored, caller.world, at, thresholds);
+    let finding = found.into_iter().find(|finding| finding.remedy == Remedy::Auto)?;
+    let command = remedy(Code::from_word(finding.code)?, finding.evidence.clone())?;
+    Some((stored, finding, command))
 }
 
 /// What maintenance does, each handed to `take` until that says it is enough.
@@ -140,7 +62,8 @@ fn due(sql: &Connection, caller: &Caller, at: &Moment, mut take: impl FnMut(Due)
         (statements.0.query((caller.scope().0, at.now.get()))?, statements.1.query([caller.scope().0])?);
     for rows in [&mut expiring, &mut running] {
         while let Some(row) = rows.next()? {
-            let stored = row::read(sql, row)?;
+            // One odd row, which the audit tells of, does not keep the others from being settled.
+            let Ok(stored) = row::read_or_say(sql, row)? else { continue };
             if let Some(due) = due_of(stored, caller, at, &thresholds)
                 && !take(due)
             {
@@ -185,7 +108,14 @@ pub(crate) fn preview(sql: &Connection, caller: &Caller, at: &Moment) -> Result<
         let after = decision.events.iter().fold(stored.task, |task, event| evolve(task, event, now));
         changes.push(change(&finding, &before, &after));
     }
-    Ok(MaintenanceReport { applied: false, changes, held: jump(sql, at)? })
+    let held = jump(sql, at)?;
+    let ending = changes.iter().filter(|change| !change.to.is_active()).map(|change| change.number).collect();
+    let flows = match held {
+        Some(_) => Vec::new(),
+        None => flows::about_to_end(sql, caller.scope(), &ending)?,
+    };
+    let pruned = prune::preview(sql, &Prune::default(), caller, at)?;
+    Ok(MaintenanceReport { applied: false, changes, flows, pruned, held })
 }
 
 /// At most a hundred tasks that are due, for [`apply`]: looked for before anybody is kept from writing. One whose group
@@ -212,7 +142,8 @@ pub(crate) fn apply(
 ) -> Result<MaintenanceReport, Failure> {
     let mut changes = Vec::new();
     if let Some(held) = jump(sql, at)?.filter(|_| !confirm_clock) {
-        return Ok(MaintenanceReport { applied: false, changes, held: Some(held) });
+        let (flows, pruned) = (Vec::new(), PruneReport::default());
+        return Ok(MaintenanceReport { applied: false, changes, flows, pruned, held: Some(held) });
     }
     believe(sql, at)?;
     let thresholds = config::thresholds(sql)?;
@@ -225,7 +156,8 @@ pub(crate) fn apply(
         let after = record::command(sql, stored, &command, at)?;
         changes.push(change(&finding, &before, &after.stored.task));
     }
-    Ok(MaintenanceReport { applied: true, changes, held: None })
+    let flows = flows::settle_all(sql, caller.scope(), at.now)?;
+    Ok(MaintenanceReport { applied: true, changes, flows, pruned: PruneReport::default(), held: None })
 }
 
 fn change(finding: &Finding, before: &bgledger_core::Task, after: &bgledger_core::Task) -> Change {

@@ -82,6 +82,16 @@ impl Turnstile {
         Ok(Turnstile { head: file("-queue")?, turn: file("-turn")? })
     }
 
+    /// Whether somebody has the turn just now; `None`: nobody ever had it from here. Nothing is made.
+    pub(crate) fn is_taken(ledger: &Path) -> Option<bool> {
+        let file = File::open(beside(ledger, "-turn")).ok()?;
+        match file.try_lock_shared() {
+            Ok(()) => Some(false),
+            Err(TryLockError::WouldBlock) => Some(true),
+            Err(TryLockError::Error(_)) => None,
+        }
+    }
+
     /// Waits for the turn; `None` when half of the time has passed. The caller then tries SQLite's own lock, which
     /// alone decides: a forked child of a killed writer may hold the turn for as long as it lives.
     pub(crate) fn enter(&self, deadline: &Deadline) -> io::Result<Option<Turn<'_>>> {

@@ -4,7 +4,8 @@ use crate::find::Scope;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
-use bgledger_core::{Folded, VerifyReport, fold, same_but_for_heartbeats, says_the_same};
+use bgledger_core::audit::{Code, Finding, unproved};
+use bgledger_core::{Event, Folded, Seq, TaskNumber, VerifyReport, fold, same_but_for_heartbeats, says_the_same};
 use rusqlite::Connection;
 
 /// Problems told; there may be more.
@@ -49,36 +50,97 @@ const LOOSE_ENDS: [(&str, &str); 8] = [
     ),
 ];
 
+/// One thing that a proof found.
+pub(crate) struct Problem {
+    code: Code,
+    task: Option<TaskNumber>,
+    text: String,
+}
+
+impl Problem {
+    /// As the audit tells it.
+    pub(crate) fn finding(self) -> Finding {
+        unproved(self.code, self.task, self.text)
+    }
+
+    /// In words, and whether it is a loose end; `None`: what a newer version wrote is kept, not wrong.
+    pub(crate) fn told(self) -> Option<(String, bool)> {
+        let Problem { code, task, text } = self;
+        let told = match task {
+            Some(number) => format!("{number}: {text}"),
+            None => text,
+        };
+        (code != Code::UnknownWord).then_some((told, code == Code::LooseEnd))
+    }
+
+    /// A row that is none.
+    pub(crate) fn unreadable(task: TaskNumber, problem: &str) -> Problem {
+        Problem::of(Code::RowDiffers, task, format!("the row cannot be read: {problem}"))
+    }
+
+    fn of(code: Code, task: TaskNumber, text: String) -> Problem {
+        Problem { code, task: Some(task), text }
+    }
+}
+
+/// What SQLite finds wrong with the file: the first twenty things. `fully`: the indexes too.
+pub(crate) fn integrity(sql: &Connection, fully: bool) -> Result<Vec<String>, Failure> {
+    let check = if fully { "PRAGMA integrity_check(20)" } else { "PRAGMA quick_check(20)" };
+    let mut statement = sql.prepare(check)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(row.get::<_, String>(0)?);
+    }
+    Ok(if found == ["ok"] { Vec::new() } else { found })
+}
+
 /// Verifies every task that the scope may see.
 pub(crate) fn verify(sql: &Connection, scope: Scope<'_>) -> Result<VerifyReport, Failure> {
-    let (mut tasks, mut events, mut problems) = (0, 0, Vec::new());
-    let mut tell = |problem: String| {
-        if problems.len() < PROBLEMS {
-            problems.push(problem);
+    let mut problems = Vec::new();
+    let (tasks, events) = examine(sql, scope, |problem| {
+        if let Some((text, _)) = problem.told().filter(|_| problems.len() < PROBLEMS) {
+            problems.push(text);
         }
-    };
+    })?;
+    Ok(VerifyReport { ok: problems.is_empty(), tasks, events, problems })
+}
+
+/// Examines every task that the scope may see, and hands on what is wrong. Answers how many tasks and events there are.
+pub(crate) fn examine(
+    sql: &Connection,
+    scope: Scope<'_>,
+    mut tell: impl FnMut(Problem),
+) -> Result<(u64, u64), Failure> {
+    let (mut tasks, mut events) = (0, 0);
     let query = row::select("WHERE ?1 IS NULL OR owner = ?1 ORDER BY number");
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query([scope.0])?;
     while let Some(row) = rows.next()? {
         tasks += 1;
-        let stored = match row::read(sql, row) {
+        let stored = match row::read_or_say(sql, row)? {
             Ok(stored) => stored,
-            Err(error) => {
-                tell(format!("#{}: the row cannot be read: {error}", row.get::<_, i64>(0).unwrap_or(0)));
+            Err(problem) => {
+                tell(Problem::unreadable(row::number(row), &problem));
                 continue;
             }
         };
         let number = stored.task.number;
-        match record::history(sql, &stored, bgledger_core::Seq(0)) {
+        match record::history(sql, &stored, Seq(0)) {
             Ok(history) => {
                 events += history.len() as u64;
+                for event in history.iter().filter(|event| matches!(event.event, Event::Unknown { .. })) {
+                    let text = format!("event {} is one of a newer version", event.seq.0);
+                    tell(Problem::of(Code::UnknownWord, number, text));
+                }
                 let folded = fold(&stored.task, history.iter().map(|event| (&event.event, event.at)));
                 if !same_but_for_heartbeats(&stored.task, &folded) {
-                    tell(format!("{number}: the row differs from its history in {}", differing(&stored.task, &folded)));
+                    let fields = differing(&stored.task, &folded);
+                    let text = format!("the row differs from its history in {fields}");
+                    tell(Problem::of(Code::RowDiffers, number, text));
                 }
             }
-            Err(Failure::Refused(error)) => tell(format!("{number}: {error}")),
+            Err(Failure::Refused(error)) => tell(Problem::of(Code::RowDiffers, number, error.to_string())),
             Err(other) => return Err(other),
         }
     }
@@ -86,11 +148,11 @@ pub(crate) fn verify(sql: &Connection, scope: Scope<'_>) -> Result<VerifyReport,
         for (what, query) in LOOSE_ENDS {
             let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
             if count != 0 {
-                tell(format!("{count} {what}"));
+                tell(Problem { code: Code::LooseEnd, task: None, text: format!("{count} {what}") });
             }
         }
     }
-    Ok(VerifyReport { ok: problems.is_empty(), tasks, events, problems })
+    Ok((tasks, events))
 }
 
 /// The fields in which a row and its fold differ, by their JSON.

@@ -8,9 +8,10 @@ use crate::engine::Engine;
 use crate::find::{self, Purpose};
 use crate::platform::{self, UNHEARD, UNSTRUCK};
 use crate::read;
+use crate::reconcile;
 use crate::record;
 use crate::sqlite::Failure;
-use bgledger_core::{Error, Events, Lookup, Span, TaskId, TaskView, Tasks, Wait, Watch};
+use bgledger_core::{Drain, Drained, Error, Events, Lookup, Span, TaskId, TaskView, Tasks, Wait, Watch};
 use rusqlite::Connection;
 use std::thread::sleep;
 use std::time::Duration;
@@ -76,6 +77,35 @@ pub(crate) fn watch(
     let timeout = watch.timeout.or(Some(Span::ZERO));
     let enough = |events: &Events| !events.events.is_empty();
     until(engine, first, timeout, patience, goes_on, again, enough).map(|(events, _)| events)
+}
+
+/// How often those who wait for executors to be gone look whether they are.
+const LOOK_FOR_DEATHS_MS: i64 = 500;
+
+/// Blocks until nothing is left that may run, or the time is over; answers with what is.
+pub(crate) fn drain(
+    engine: &Engine,
+    drain: &Drain,
+    caller: &Caller,
+    patience: Duration,
+    goes_on: GoesOn<'_>,
+) -> Result<Drained, Error> {
+    let active = |sql: &Connection| reconcile::active(sql, drain, caller, &caller.world.moment());
+    let first = engine.read(patience, active)?;
+    let ends = platform::monotonic_ms().saturating_add(drain.timeout.unwrap_or(Span::ZERO).ms());
+    let mut left = first;
+    // An executor may die without a word to the ledger: it is looked for anew now and then.
+    loop {
+        let rest = ends - platform::monotonic_ms();
+        if left.drained || rest <= 0 || !goes_on() {
+            return Ok(left);
+        }
+        let slice = Some(Span::clamped(rest.min(LOOK_FOR_DEATHS_MS)));
+        left = until(engine, left, slice, patience, goes_on, active, |left| left.drained)?.0;
+        if !left.drained {
+            left = engine.read(patience, active)?;
+        }
+    }
 }
 
 /// Reads again after each commit until it is enough, or the time is over, or the caller does not go on.

@@ -1,11 +1,13 @@
 //! The requests that record: each is resolved to facts, decided by the core and written, in one transaction.
 
+use crate::audit;
 use crate::caller::{Caller, LOCAL, Written};
 use crate::config;
 use crate::find::{self, Key, Purpose, Scope};
 use crate::flows;
 use crate::notices;
 use crate::prune;
+use crate::reconcile;
 use crate::record::{self, Recorded};
 use crate::row::Stored;
 use crate::sqlite::Failure;
@@ -47,6 +49,8 @@ pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
         | Request::FlowFinish(_)
         | Request::FlowFail(_)
         | Request::FlowCancel(_)
+        | Request::Acknowledge(_)
+        | Request::Reconcile(_)
         | Request::Config(_) => true,
         Request::Show(show) => show.ack.is_some(),
         Request::Wait(wait) => wait.ack.is_some(),
@@ -59,8 +63,12 @@ pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
         | Request::Watch(_)
         | Request::Stats(_)
         | Request::Audit(_)
+        | Request::Drain(_)
         | Request::Doctor(_)
-        | Request::Verify(_) => false,
+        | Request::Verify(_)
+        | Request::Backup(_)
+        | Request::Recover(_)
+        | Request::Migrate(_) => false,
     }
 }
 
@@ -102,9 +110,11 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
         }
         Request::Maintenance(request) => {
             let report = sweep::apply(sql, &caller.due, request.confirm_clock, caller, &at)?;
-            let wrote = !report.changes.is_empty() || request.confirm_clock;
+            let wrote = !report.changes.is_empty() || !report.flows.is_empty() || request.confirm_clock;
             Ok(Written { wrote, response: Response::Maintenance(report) })
         }
+        Request::Reconcile(request) => reconcile::apply(sql, request, caller, &at),
+        Request::Acknowledge(request) => audit::acknowledge(sql, request, caller, &at),
         Request::Config(_) if caller.owner.is_some() => {
             Err(Error::NotAvailable { what: "config".into(), why: "the ledger's policy is the operator's".into() }
                 .into())
@@ -127,8 +137,12 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller, fres
         | Request::Watch(_)
         | Request::Stats(_)
         | Request::Audit(_)
+        | Request::Drain(_)
         | Request::Doctor(_)
-        | Request::Verify(_) => Err(Error::internal("a reading request among the writers").into()),
+        | Request::Verify(_)
+        | Request::Backup(_)
+        | Request::Recover(_)
+        | Request::Migrate(_) => Err(Error::internal("a reading request among the writers").into()),
     }
 }
 
@@ -218,6 +232,7 @@ fn create(sql: &Connection, create: &Create, caller: &Caller, fresh: TaskId, at:
         created_at: create.created_at,
         start: create.start.as_ref().map(|spec| claim(spec, caller)).transpose()?,
         finish: create.finish.clone().map(Into::into),
+        origin: None,
         runtime,
         owner,
     };
@@ -239,7 +254,7 @@ fn claim(spec: &ClaimSpec, caller: &Caller) -> Result<Claim, Failure> {
 }
 
 /// The line of a parent, for a new child or for a task that gets the parent later.
-fn family(
+pub(crate) fn family(
     sql: &Connection,
     parent: &Stored,
     child: Option<TaskId>,

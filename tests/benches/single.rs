@@ -122,8 +122,13 @@ impl ByHand {
         let known: Option<i64> =
             prepared(&tx, known).query_row((&run_id, "subagent", "local"), first).optional().expect("read");
         assert!(known.is_none());
-        let number: i64 =
-            prepared(&tx, "SELECT coalesce(max(number), 0) + 1 FROM task").query_row([], first).expect("read");
+        let buried = "SELECT 1 FROM tombstone WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL";
+        assert!(!prepared(&tx, buried).exists((&run_id, "subagent", "local")).expect("read"));
+        let policy = "SELECT value FROM config WHERE key = ?1";
+        let policy: Option<String> =
+            prepared(&tx, policy).query_row(["notify.subagent"], first).optional().expect("read");
+        assert!(policy.is_none());
+        let number = next(&tx, NEXT_NUMBER);
         let seq = append(&tx, number, 0, at, 1, Some(r#"{"notify":"done_only"}"#));
         prepared(
             &tx,
@@ -172,8 +177,10 @@ impl ByHand {
             WHERE number = ?1 AND revision = ?2";
         prepared(&tx, update).execute((number, revision, at, seq)).expect("written");
         prepared(&tx, "DELETE FROM notice WHERE task = ?1 AND state = 1").execute([number]).expect("written");
-        let notice =
-            "INSERT INTO notice (task, seq, recipient, generation, state, due_at) VALUES (?1, ?2, 'local', 1, 1, ?3)";
+        let subscribers = "SELECT 1 FROM config WHERE key >= 'subscriber.' AND key < 'subscriber/'";
+        assert!(!prepared(&tx, subscribers).exists([]).expect("read"));
+        let notice = "INSERT INTO notice (task, seq, recipient, kind, generation, state, owed_at, due_at, known)
+            VALUES (?1, ?2, 'owner:local', 6, 1, 1, ?3, ?3, EXISTS (SELECT 1 FROM recipient WHERE name = 'owner:local'))";
         prepared(&tx, notice).execute((number, seq, at)).expect("written");
         tx.commit().expect("committed");
     }
@@ -215,8 +222,18 @@ fn loaded(sql: &Connection, number: i64, status: i64) -> (i64, i64) {
     (last, revision)
 }
 
+/// Numbers are never used again, also of what was pruned.
+const NEXT_NUMBER: &str = "SELECT 1 + max(coalesce((SELECT max(number) FROM task), 0),
+    (SELECT value FROM meta WHERE key = 'pruned_number'))";
+const NEXT_SEQ: &str = "SELECT 1 + max(coalesce((SELECT max(seq) FROM event), 0),
+    (SELECT value FROM meta WHERE key = 'pruned_seq'))";
+
+fn next(sql: &Connection, query: &str) -> i64 {
+    prepared(sql, query).query_row([], first).expect("read")
+}
+
 fn append(sql: &Connection, task: i64, prev: i64, at: i64, kind: i64, data: Option<&str>) -> i64 {
-    let seq: i64 = prepared(sql, "SELECT coalesce(max(seq), 0) + 1 FROM event").query_row([], first).expect("read");
+    let seq = next(sql, NEXT_SEQ);
     prepared(sql, "INSERT INTO event (seq, task, prev, at, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
         .execute((seq, task, prev, at, kind, data))
         .expect("written");

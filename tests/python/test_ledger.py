@@ -409,3 +409,19 @@ def test_statuses_are_their_words() -> None:
     assert Status("lost") is Status.LOST and not Status.LOST.is_final and not Status.LOST.is_active
     assert json.dumps({"status": Status.FAILED}) == '{"status": "failed"}'
     assert Status.RUNNING.is_active and Status.TIMED_OUT.is_final
+
+
+def test_a_ledger_is_copied_saved_and_of_this_format(ledger: bgledger.Ledger, tmp_path: Path) -> None:
+    ledger.create("kept")
+    copy = ledger.backup(tmp_path / "copy.db")
+    assert (copy.tasks, copy.events, copy.last_seq) == (1, 1, 1)
+    with pytest.raises(bgledger.FileExists) as caught:
+        ledger.backup(tmp_path / "copy.db")
+    assert caught.value.code == "file_exists"
+    ledger.backup(tmp_path / "copy.db", replace=True)
+    with bgledger.open(tmp_path / "copy.db", readonly=True) as other:
+        assert other.get(1).label == "kept"
+    saved = ledger.recover(tmp_path / "saved")
+    assert saved.complete and saved.tasks == {"found": 1, "recovered": 1, "lost": 0} and saved.from_ == ledger.path
+    assert ledger.migrate(dry_run=True) == bgledger.MigrateReport(1, 1, False, None)
+    assert ledger.doctor(quick=True).healthy

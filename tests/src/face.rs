@@ -9,7 +9,7 @@ use bgledger_store::{Ledger, OpenOptions};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{self, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
@@ -160,6 +160,9 @@ impl Drop for Child {
 pub trait Stage {
     /// Answers one line for an owner; `None`: for the operator.
     fn ask(&mut self, owner: Option<&str>, line: &str) -> String;
+
+    /// The folder of its ledger, in which a vector may have files made: `${folder}`.
+    fn folder(&self) -> PathBuf;
 }
 
 /// One ledger in a folder of its own, reached through one face.
@@ -189,5 +192,9 @@ impl Stage for OneLedger {
         let (kind, path) = (self.kind, self.scratch.ledger());
         let handle = self.handles.entry(owner.map(Into::into)).or_insert_with(|| kind.open(&path, owner));
         handle.ask(line)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.scratch.ledger().parent().map(Path::to_owned).unwrap_or_default()
     }
 }

@@ -12,12 +12,13 @@ pub fn ask_sqlite(ledger: &Path, query: &str) -> String {
     String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
 }
 
-/// Panics unless SQLite finds no damage, `seq` runs from 1 without gap or repeat, the times of every row are in order,
+/// Panics unless SQLite finds no damage, `seq` runs on from the newest that was pruned without gap or repeat, the times of every row are in order,
 /// the counters equal what is counted, and every row equals the fold of its events.
 pub fn assert_sound(ledger: &Path) {
     assert_eq!(ask_sqlite(ledger, "PRAGMA integrity_check"), "ok");
     assert_eq!(ask_sqlite(ledger, "PRAGMA foreign_key_check"), "");
-    let seqs = "SELECT coalesce(min(seq), 1) = 1 AND coalesce(max(seq), 0) = count(*) FROM event";
+    let seqs = "SELECT coalesce(max(seq), pruned.value) - pruned.value = count(seq)
+        FROM (SELECT value FROM meta WHERE key = 'pruned_seq') AS pruned LEFT JOIN event ON seq > pruned.value";
     assert_eq!(ask_sqlite(ledger, seqs), "1", "seq has a gap or a repeat");
     let disorder = "SELECT count(*) FROM task WHERE NOT (created_at <= coalesce(started_at, created_at)
         AND coalesce(started_at, created_at) <= coalesce(ended_at, updated_at) AND coalesce(ended_at, updated_at) <= updated_at)";

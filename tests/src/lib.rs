@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod clocked;
+pub mod damage;
 pub mod dice;
 pub mod face;
 pub mod fault;

@@ -292,6 +292,7 @@ pub fn sample(code: ErrorCode) -> Error {
         ErrorCode::FlowExistsWithDifferent => {
             Error::FlowExistsWithDifferent { flow, id: FlowId::from_bytes([3; 16]), fields: vec!["goal"] }
         }
+        ErrorCode::FileExists => Error::FileExists { path },
         ErrorCode::Busy => Error::Busy { waited_ms: 1 },
         ErrorCode::WaitTimedOut => Error::WaitTimedOut { pending: vec![number], awaited: 2, waited_ms: 1 },
         ErrorCode::NotALedger => Error::NotALedger { path, problem },

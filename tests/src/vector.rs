@@ -209,7 +209,8 @@ impl Step {
 
 /// Plays a vector on a stage that nobody has used. The error says which step differs, where, and what was answered.
 pub fn play(vector: &Vector, stage: &mut dyn Stage) -> Result<Vec<Exchange>, String> {
-    let mut names: BTreeMap<String, Value> = BTreeMap::new();
+    let folder = stage.folder().display().to_string();
+    let mut names: BTreeMap<String, Value> = BTreeMap::from([("folder".into(), folder.into())]);
     let mut now = FIRST_NOW.to_string();
     let mut exchanges = Vec::new();
     for (place, step) in vector.steps.iter().enumerate() {

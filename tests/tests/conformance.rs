@@ -9,7 +9,7 @@ use bgledger_tests::json;
 use bgledger_tests::vector::{self, Exchange, Vector};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
@@ -89,6 +89,10 @@ fn state(task: &Value) -> String {
 }
 
 impl Stage for Watched {
+    fn folder(&self) -> PathBuf {
+        self.ledger.folder()
+    }
+
     fn ask(&mut self, owner: Option<&str>, line: &str) -> String {
         let Ok(request) = serde_json::from_str::<Value>(line) else { return self.ledger.ask(owner, line) };
         let Some((command, body)) = command_of(&request) else { return self.ledger.ask(owner, line) };
@@ -191,7 +195,7 @@ fn play(vector: Vector) -> Played {
 /// The exchanges with random ids and the ledger's own folder replaced by plain names.
 fn plain(exchanges: Vec<Exchange>, ledger: &OneLedger) -> Vec<Exchange> {
     let mut ids = BTreeMap::new();
-    let mut plain = |text: &str| plain_waits(&plain_ids(&ledger.scratch.nameless(text), &mut ids));
+    let mut plain = |text: &str| plain_hashes(&plain_waits(&plain_ids(&ledger.scratch.nameless(text), &mut ids)));
     exchanges
         .into_iter()
         .map(|exchange| Exchange { line: plain(&exchange.line), answer: plain(&exchange.answer), ..exchange })
@@ -216,6 +220,17 @@ fn is_id(text: &str, start: usize) -> bool {
     text.as_bytes()[start..start + 36].iter().enumerate().all(|(place, byte)| match place {
         8 | 13 | 18 | 23 => *byte == b'-',
         _ => byte.is_ascii_hexdigit(),
+    })
+}
+
+/// Two files of one content in other words, such as those with random ids, have two hashes.
+fn plain_hashes(text: &str) -> String {
+    let mut parts = text.split("\"sha256\":\"");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let is_hash = |part: &str| part.bytes().take_while(u8::is_ascii_hexdigit).count() == 64;
+    parts.fold(first, |plain, part| match is_hash(part) {
+        true => format!("{plain}\"sha256\":\"HASH{}", &part[64..]),
+        false => format!("{plain}\"sha256\":\"{part}"),
     })
 }
 
@@ -311,11 +326,19 @@ fn every_command_event_and_finding_is_seen() {
     };
     let commands = CommandName::ALL.iter().map(|command| command.as_str());
     let mut missing: Vec<String> = commands.filter(|command| !asked(command)).map(String::from).collect();
-    // Only a row written by hand is out of order, and the test host has no zombies.
-    let findings = RULES
-        .iter()
-        .filter(|rule| !matches!(rule.code, Code::TimesOutOfOrder | Code::ClockJump))
-        .map(|rule| ("code", rule.word));
+    // What only somebody's hand, a long reader or another clock brings about is shown in `audit.rs`, and the test host
+    // has no zombies.
+    let by_hand = [
+        Code::TimesOutOfOrder,
+        Code::ClockJump,
+        Code::FlowTimesOutOfOrder,
+        Code::WalLarge,
+        Code::FreeSpace,
+        Code::RowDiffers,
+        Code::LooseEnd,
+        Code::UnknownWord,
+    ];
+    let findings = RULES.iter().filter(|rule| !by_hand.contains(&rule.code)).map(|rule| ("code", rule.word));
     let events = EventKind::ALL.iter().map(|kind| ("type", kind.as_str()));
     let evidence = ["process_gone", "rebooted", "lease_expired"].map(|kind| ("kind", kind));
     let liveness = ["alive", "gone", "lease_expired", "unknown"].map(|word| ("liveness", word));

@@ -29,7 +29,7 @@ impl Call {
             false => context.recording()?,
         };
         serve(io::stdin().lock(), io::stdout().lock(), bounds::REQUEST_BYTES, |lines, tell| {
-            answer(&ledger, lines, tell);
+            answer(&ledger, lines, &mut |json| tell(context.out.told(json)));
         })?;
         Ok(Exit::Done)
     }

@@ -20,6 +20,10 @@ use bgledger_store::Ledger;
 /// the task had ended otherwise and nothing below it was reached. No child is admitted under a task whose cancel was
 /// requested; one that had ended before may still get children.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  bgledger cancel 42 --wait --timeout 30s
+  bgledger cancel run:nightly-7 --why 'started twice'")]
 pub(crate) struct Cancel {
     /// The task: its number, id, run id or session key
     #[arg(value_parser = value::lookup)]

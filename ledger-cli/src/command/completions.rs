@@ -1,15 +1,20 @@
 //! Completions for shells.
 
+use crate::complete::VARIABLE;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use clap_complete::env::Shells;
 
-/// Print completions for a shell
+/// Print the script that completes in a shell
+///
+/// It completes verbs, options, files, and the tasks, flows and settings that there are: it asks `bgledger`, which has to
+/// be in PATH, and so need not be printed again after an update.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  bgledger completions bash > ~/.local/share/bash-completion/completions/bgledger
-  bgledger completions zsh > ~/.zfunc/_bgledger
+  echo 'source <(bgledger completions bash)' >> ~/.bashrc
+  echo 'source <(bgledger completions zsh)' >> ~/.zshrc
   bgledger completions fish > ~/.config/fish/completions/bgledger.fish")]
 pub(crate) struct Completions {
     /// The shell
@@ -19,7 +24,10 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut crate::cli::command(), "bgledger", &mut script);
+        let failed = |error| Failure::System { what: "the script cannot be made".to_owned(), error };
+        if let Some(shell) = Shells::builtins().completer(&self.shell.to_string()) {
+            shell.write_registration(VARIABLE, "bgledger", "bgledger", "bgledger", &mut script).map_err(failed)?;
+        }
         context.out.text(&String::from_utf8_lossy(&script))?;
         Ok(Exit::Done)
     }

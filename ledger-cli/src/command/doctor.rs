@@ -9,14 +9,18 @@ use bgledger_core::{Check, CheckState, Doctor as Request, DoctorReport, escape};
 
 /// Examine the ledger: its file, its folder, its records; exits 8 if it is damaged, 1 if something else is wrong
 #[derive(Debug, clap::Args)]
-pub(crate) struct Doctor {}
+pub(crate) struct Doctor {
+    /// Only what takes no time on a long history: neither the indexes nor the history are proved
+    #[arg(long)]
+    quick: bool,
+}
 
 impl Doctor {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
-        let report = context.reading()?.call(Request {})?;
+        let report = context.reading()?.call(Request { quick: self.quick })?;
         context.out.result(&report, [], |out| checks(out, &report))?;
         let is_damaged =
-            |check: &Check| check.state == CheckState::Error && matches!(check.name, "integrity" | "history");
+            |check: &Check| check.state == CheckState::Error && matches!(check.name, "integrity" | "history" | "links");
         Ok(match (report.healthy, report.checks.iter().any(is_damaged)) {
             (_, true) => Exit::Unreadable,
             (true, false) => Exit::Done,

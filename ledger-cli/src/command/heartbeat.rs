@@ -12,6 +12,7 @@ use bgledger_core::{Heartbeat as Request, Lookup, Span};
 ///
 /// The reply says whether cancel is requested and whether the deadline passed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  while bgledger heartbeat 42 --quiet > /dev/null; do sleep 20; done &")]
 pub(crate) struct Heartbeat {
     /// The task: its number, id, run id or session key
     #[arg(value_parser = value::lookup)]

@@ -9,6 +9,7 @@ use bgledger_core::{History as Request, Lookup, Seq, bounds};
 
 /// Show what happened to a task, oldest first
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  bgledger history 42\n  bgledger history 42 --json | jq .events")]
 pub(crate) struct History {
     /// The task: its number, id, run id or session key
     #[arg(value_parser = value::lookup)]
@@ -29,7 +30,7 @@ impl History {
             context.out.text(&seqs)?;
             return Ok(Exit::Done);
         }
-        context.out.result(&events, [], |out| event::history(out, &events.events))?;
+        context.out.paged(&events, [], |out| event::history(out, &events.events))?;
         Ok(Exit::Done)
     }
 }

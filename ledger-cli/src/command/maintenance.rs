@@ -1,12 +1,13 @@
 //! Settles what nobody will settle.
 
+use super::prune;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::table::{Fit, Table};
 use crate::output::tint;
-use bgledger_core::{Maintenance as Request, MaintenanceReport, escape};
+use bgledger_core::{Maintenance as Request, MaintenanceReport, PruneReport, escape};
 
 /// Settle what nobody will settle: dead executors, expired deadlines
 ///
@@ -37,15 +38,21 @@ impl Maintenance {
             context.out.note(&format!("Held: {}.", jump.describe()));
             context.out.note("If it is right: bgledger maintenance --apply --confirm-clock");
             return Ok(if self.apply { Exit::Refused } else { Exit::Done });
-        } else if !report.applied && !report.changes.is_empty() {
+        } else if !report.applied && !is_empty(&report) {
             context.out.note("Nothing was changed. To do this: bgledger maintenance --apply");
         }
         Ok(Exit::Done)
     }
 }
 
+fn is_empty(report: &MaintenanceReport) -> bool {
+    let nothing =
+        PruneReport { applied: report.pruned.applied, held: report.pruned.held.clone(), ..PruneReport::default() };
+    report.changes.is_empty() && report.flows.is_empty() && report.pruned == nothing
+}
+
 fn changes(out: &Output, report: &MaintenanceReport) -> String {
-    if report.changes.is_empty() {
+    if is_empty(report) {
         return "Nothing to do.\n".to_owned();
     }
     let mut table = Table::new(&[
@@ -65,5 +72,11 @@ fn changes(out: &Output, report: &MaintenanceReport) -> String {
         ];
         table.row(cells, 2, tint::of_status(change.to));
     }
-    table.render(out)
+    let mut text = if report.changes.is_empty() { String::new() } else { table.render(out) };
+    for flow in &report.flows {
+        let (from, to) = (flow.from.as_str(), flow.to.as_str());
+        text.push_str(&format!("{} {}: {from} to {to}\n", flow.flow, escape(&flow.goal)));
+    }
+    text.push_str(&prune::counts(&report.pruned, "pruned: "));
+    text
 }

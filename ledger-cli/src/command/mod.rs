@@ -1,29 +1,38 @@
 //! The verbs, one file each. A verb's doc comment is its help.
 
+mod acknowledge;
 mod audit;
+mod backup;
 mod call;
 mod cancel;
 mod completions;
 mod config;
 mod create;
 mod doctor;
+mod drain;
+mod export;
 mod finish;
 mod flow;
 mod heartbeat;
 mod history;
+mod import;
 mod list;
 mod maintenance;
 mod man;
+mod migrate;
 mod notices;
 mod notify;
 mod progress;
 mod prune;
+mod reconcile;
+mod recover;
 mod run;
 mod schema;
 mod settle;
 mod show;
 mod start;
 mod stats;
+mod top;
 mod tree;
 mod verify;
 mod wait;
@@ -85,12 +94,21 @@ verbs! {
     "stats" Stats in stats;
     "wait" Wait in wait;
     "watch" Watch in watch;
+    "top" Top in top;
     "audit" Audit in audit;
+    "acknowledge" Acknowledge in acknowledge;
     "maintenance" Maintenance in maintenance;
+    "reconcile" Reconcile in reconcile;
+    "drain" Drain in drain;
     "prune" Prune in prune;
     "config" Config in config;
     "doctor" Doctor in doctor;
     "verify" Verify in verify;
+    "export" Export in export;
+    "import" Import in import;
+    "backup" Backup in backup;
+    "recover" Recover in recover;
+    "migrate" Migrate in migrate;
     "call" Call in call;
     "schema" Schema in schema;
     "completions" Completions in completions;
@@ -101,9 +119,27 @@ verbs! {
 const PURPOSES: [(&str, &[&str]); 6] = [
     ("Run and record", &["run", "create", "start", "progress", "heartbeat", "finish", "flow"]),
     ("Look", &["list", "show", "history", "tree", "stats"]),
-    ("Follow", &["wait", "watch"]),
+    ("Follow", &["wait", "watch", "top"]),
     ("Decide", &["cancel", "settle", "notify", "notices"]),
-    ("Take care", &["audit", "maintenance", "prune", "config", "doctor", "verify"]),
+    (
+        "Take care",
+        &[
+            "audit",
+            "acknowledge",
+            "maintenance",
+            "reconcile",
+            "drain",
+            "prune",
+            "config",
+            "doctor",
+            "verify",
+            "export",
+            "import",
+            "backup",
+            "recover",
+            "migrate",
+        ],
+    ),
     ("Programs and shells", &["call", "schema", "completions", "man"]),
 ];
 

@@ -9,6 +9,7 @@ use bgledger_core::{Lookup, Notify as Request, NotifyPolicy};
 
 /// Change what a task gives notice of, from now on
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  bgledger notify 42 silent")]
 pub(crate) struct Notify {
     /// The task: its number, id, run id or session key
     #[arg(value_parser = value::lookup)]

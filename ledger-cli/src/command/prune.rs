@@ -32,7 +32,7 @@ impl Prune {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let ledger = if self.dry_run { context.reading()? } else { context.recording()? };
         let report = ledger.call(Request { older_than: self.older_than, dry_run: self.dry_run })?;
-        context.out.result(&report, [], |_| counts(&report))?;
+        context.out.result(&report, [], |_| counted(&report))?;
         if let Some(jump) = &report.held {
             context.out.note(&format!("Held: {}.", jump.describe()));
             context.out.note("If it is right: bgledger maintenance --apply --confirm-clock");
@@ -45,19 +45,27 @@ impl Prune {
     }
 }
 
-fn counts(report: &PruneReport) -> String {
-    let lines = [
-        (report.tasks, "tasks"),
-        (report.events, "events of theirs"),
-        (report.flows, "flows"),
-        (report.unclaimed, "notices that nobody claimed: they are dead letters now"),
-        (report.letters, "dead letters"),
-        (report.tombstones, "tombstones"),
-    ];
-    let lines = lines.iter().filter(|(count, _)| *count > 0);
-    let text: String = lines.map(|(count, what)| format!("{count:>9}  {what}\n")).collect();
-    match text.is_empty() {
-        true => "Nothing to prune.\n".to_owned(),
-        false => text,
+fn counted(report: &PruneReport) -> String {
+    match counts(report, "") {
+        text if text.is_empty() => "Nothing to prune.\n".to_owned(),
+        text => text,
     }
+}
+
+/// What went, a line each.
+pub(super) fn counts(report: &PruneReport, before: &str) -> String {
+    let lines = [
+        (report.tasks, "task", "tasks"),
+        (report.events, "event of theirs", "events of theirs"),
+        (report.flows, "flow", "flows"),
+        (
+            report.unclaimed,
+            "notice that nobody claimed, a dead letter now",
+            "notices that nobody claimed, dead letters now",
+        ),
+        (report.letters, "dead letter", "dead letters"),
+        (report.tombstones, "tombstone", "tombstones"),
+    ];
+    let lines = lines.iter().filter(|(count, ..)| *count > 0);
+    lines.map(|(count, one, many)| format!("{before}{count} {}\n", if *count == 1 { one } else { many })).collect()
 }

@@ -25,7 +25,7 @@ impl Show {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let ledger = if self.ack.is_some() { context.recording()? } else { context.reading()? };
         let shown = ledger.call(Request { lookup: self.lookup, ack: self.ack })?;
-        context.out.result(&shown, [&shown.task], |out| sheet::sheet(out, &shown.task))?;
+        context.out.paged(&shown, [&shown.task], |out| sheet::sheet(out, &shown.task))?;
         Ok(Exit::Done)
     }
 }

@@ -4,17 +4,29 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::tint::{self, styled};
-use crate::output::{Output, sheet};
+use crate::output::{Output, pressure, sheet};
 use bgledger_core::{Stats as Request, StatsReport, Status, escape};
 
 /// Count tasks by status and runtime, and tell the ledger's size
 #[derive(Debug, clap::Args)]
-pub(crate) struct Stats {}
+#[command(after_help = "\
+Examples:
+  bgledger stats
+  bgledger stats --line            2 active · 1 queued · 1 running · 0 issues
+  bgledger stats --json | jq .issues")]
+pub(crate) struct Stats {
+    /// Print one line, for a prompt or a status bar
+    #[arg(long, conflicts_with = "json")]
+    line: bool,
+}
 
 impl Stats {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let report = context.reading()?.call(Request {})?;
-        context.out.result(&report, [], |out| counts(out, &report))?;
+        match self.line {
+            true => context.out.text(&format!("{}\n", pressure::line(&report)))?,
+            false => context.out.result(&report, [], |out| counts(out, &report))?,
+        }
         Ok(Exit::Done)
     }
 }

@@ -9,6 +9,7 @@ use bgledger_core::{Lookup, TaskView, Tree as Request, TreeNode};
 
 /// Show a task and all that descends from it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  bgledger tree 42")]
 pub(crate) struct Tree {
     /// The task: its number, id, run id or session key
     #[arg(value_parser = value::lookup)]
@@ -20,7 +21,7 @@ impl Tree {
         let report = context.reading()?.call(Request { lookup: self.lookup })?;
         let mut tasks = Vec::new();
         collect(&report.top, &mut tasks);
-        context.out.result(&report, tasks, |out| tree::tree(out, &report.top))?;
+        context.out.paged(&report, tasks, |out| tree::tree(out, &report.top))?;
         if report.truncated {
             context.out.note("There are more tasks below it. To see all: bgledger list --parent N, level by level");
         }

@@ -19,9 +19,8 @@ pub(crate) fn history(out: &Output, events: &[HistoryEvent]) -> String {
 
 /// One event on one line: `104 10:00:00Z  #12 finished  status=succeeded`.
 pub(crate) fn line(out: &Output, event: &HistoryEvent) -> String {
-    let at = event.at.to_string();
-    let clock = at.get(11..19).unwrap_or(&at);
-    let place = styled(out.styled, FAINT, &format!("{:>6} {clock}Z", event.seq.0));
+    let clock = time::clock(event.at, out.utc);
+    let place = styled(out.styled, FAINT, &format!("{:>6} {clock}", event.seq.0));
     let what = styled(out.styled, STRONG, &format!("{:>5} {}", event.number.to_string(), event.kind()));
     format!("{place}  {what}  {}", data(event)).trim_end().to_owned() + "\n"
 }

@@ -11,12 +11,12 @@ pub(crate) fn flows(out: &Output, flows: &[FlowView]) -> String {
     let mut table = Table::new(&[
         ("FLOW", Fit::Right),
         ("STATUS", Fit::Keep),
-        ("CONTROLLER", Fit::Cut(10)),
-        ("CREATED", Fit::Keep),
+        ("CONTROLLER", Fit::Spare(10)),
+        ("CREATED", Fit::Spare(8)),
         ("TASKS", Fit::Right),
         ("ACTIVE", Fit::Right),
-        ("GOAL", Fit::Cut(8)),
-        ("DETAIL", Fit::Cut(6)),
+        ("GOAL", Fit::Cut(16)),
+        ("DETAIL", Fit::Cut(8)),
     ]);
     let count = |count: u64| if count == 0 { String::new() } else { count.to_string() };
     for FlowView { flow, tasks } in flows {

@@ -9,11 +9,11 @@ pub(crate) fn tasks(out: &Output, tasks: &[TaskView]) -> String {
     let mut table = Table::new(&[
         ("#", Fit::Right),
         ("STATUS", Fit::Keep),
-        ("RUNTIME", Fit::Cut(7)),
+        ("RUNTIME", Fit::Spare(10)),
         ("CREATED", Fit::Keep),
-        ("TOOK", Fit::Keep),
-        ("LABEL", Fit::Cut(8)),
-        ("DETAIL", Fit::Cut(6)),
+        ("TOOK", Fit::Spare(8)),
+        ("LABEL", Fit::Cut(16)),
+        ("DETAIL", Fit::Cut(8)),
     ]);
     for view in tasks {
         let task = &view.task;

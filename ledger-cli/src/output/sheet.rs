@@ -128,7 +128,7 @@ impl<'a> Sheet<'a> {
 
     pub(super) fn when(&mut self, name: &str, at: Option<Millis>) {
         if let Some(at) = at {
-            self.raw(name, &format!("{at} ({})", self.ago(at)));
+            self.raw(name, &format!("{} ({})", time::absolute(at, self.out.utc), self.ago(at)));
         }
     }
 

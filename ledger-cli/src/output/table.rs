@@ -14,8 +14,10 @@ pub(crate) enum Fit {
     Keep,
     /// Keeps its width, aligned to the right.
     Right,
-    /// Is cut, down to this many columns.
+    /// Is cut, down to this many columns; to less only where all others are as narrow as they get.
     Cut(u16),
+    /// Is cut, down to this many columns, or left out where that is not enough; the last such column goes first.
+    Spare(u16),
 }
 
 /// A table under construction.
@@ -39,11 +41,9 @@ impl Table {
         self.tints.push((tinted, style));
     }
 
-    /// The text. Columns in which no row has anything are left out.
+    /// The text. Columns in which no row has anything are left out, and those that can be spared for want of room.
     pub(crate) fn render(mut self, out: &Output) -> String {
-        let used: Vec<bool> = (0..self.columns.len())
-            .map(|place| self.rows.iter().any(|row| row.get(place).is_some_and(|cell| !cell.is_empty())))
-            .collect();
+        let used = self.used(out.width);
         let is_used = |place: usize| used.get(place).copied().unwrap_or(false);
         let tints: Vec<(String, Style)> = self
             .tints
@@ -81,6 +81,7 @@ impl Table {
         let mut text = String::new();
         for (place, line) in table.lines().enumerate() {
             let line = line.trim_end();
+            let line = &out.width.map_or_else(|| line.to_owned(), |width| cut(line, usize::from(width)));
             match place.checked_sub(1).and_then(|row| tints.get(row)) {
                 None => text.push_str(&styled(out.styled, STRONG, line)),
                 Some((cell, style)) if out.styled && !cell.is_empty() => {
@@ -94,35 +95,78 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Which columns are shown.
+    fn used(&self, room: Option<u16>) -> Vec<bool> {
+        let has_text = |place: usize| self.rows.iter().any(|row| row.get(place).is_some_and(|cell| !cell.is_empty()));
+        let mut used: Vec<bool> = (0..self.columns.len()).map(has_text).collect();
+        let Some(room) = room else { return used };
+        let least: Vec<usize> = self
+            .columns
+            .iter()
+            .zip(natural(&self.columns, &self.rows))
+            .map(|((_, fit), width)| match fit {
+                Fit::Cut(least) | Fit::Spare(least) => width.min(usize::from(*least)),
+                Fit::Keep | Fit::Right => width,
+            })
+            .collect();
+        loop {
+            let kept = least.iter().zip(&used).filter(|(_, used)| **used).map(|(width, _)| *width);
+            let needed = kept.map(|width| width + usize::from(GAP)).sum::<usize>().saturating_sub(usize::from(GAP));
+            let spare = self
+                .columns
+                .iter()
+                .zip(used.iter_mut())
+                .rfind(|((_, fit), used)| matches!(fit, Fit::Spare(_)) && **used);
+            match spare {
+                Some((_, used)) if needed > usize::from(room) => *used = false,
+                Some(_) | None => return used,
+            }
+        }
+    }
+}
+
+/// As wide as their contents.
+fn natural(columns: &[(&str, Fit)], rows: &[Vec<String>]) -> Vec<usize> {
+    let width = |(place, (name, _)): (usize, &(&str, Fit))| {
+        let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.width());
+        cells.chain([name.width()]).max().unwrap_or(0)
+    };
+    columns.iter().enumerate().map(width).collect()
+}
+
 /// The columns' widths: as wide as their contents, the ones that give way sharing what is left.
 fn widths(columns: &[(&str, Fit)], rows: &[Vec<String>], room: Option<u16>) -> Vec<usize> {
-    let natural: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(place, (name, _))| {
-            let cells = rows.iter().filter_map(|row| row.get(place)).map(|cell| cell.width());
-            cells.chain([name.width()]).max().unwrap_or(0)
-        })
-        .collect();
-    let Some(room) = room else { return natural };
+    let mut widths = natural(columns, rows);
+    let Some(room) = room.map(usize::from) else { return widths };
     let gaps = usize::from(GAP).saturating_mul(columns.len().saturating_sub(1));
-    let mut over = natural.iter().sum::<usize>().saturating_add(gaps).saturating_sub(usize::from(room));
-    let mut widths = natural;
+    // None of them can be wider than the room: what is over is counted down from there.
+    for (width, (_, fit)) in widths.iter_mut().zip(columns) {
+        if let Fit::Cut(_) | Fit::Spare(_) = fit {
+            *width = (*width).min(room);
+        }
+    }
+    let mut over = widths.iter().sum::<usize>().saturating_add(gaps).saturating_sub(room);
+    let mut yields_all = false;
     while over > 0 {
         // The widest that may still give way loses a column at a time: none starves before the others.
         let widest = columns
             .iter()
             .zip(widths.iter_mut())
             .filter_map(|((_, fit), width)| match fit {
-                Fit::Cut(least) if *width > usize::from(*least) => Some(width),
-                Fit::Cut(_) | Fit::Keep | Fit::Right => None,
+                Fit::Cut(least) if *width > if yields_all { 1 } else { usize::from(*least) } => Some(width),
+                Fit::Spare(least) if *width > usize::from(*least) => Some(width),
+                Fit::Cut(_) | Fit::Spare(_) | Fit::Keep | Fit::Right => None,
             })
             .max_by_key(|width| **width);
-        match widest {
-            Some(width) => *width = width.saturating_sub(1),
-            None => break,
+        match (widest, yields_all) {
+            (Some(width), _) => {
+                *width = width.saturating_sub(1);
+                over = over.saturating_sub(1);
+            }
+            (None, false) => yields_all = true,
+            (None, true) => break,
         }
-        over = over.saturating_sub(1);
     }
     widths
 }
@@ -150,7 +194,8 @@ mod tests {
     use bgledger_core::Millis;
 
     fn shown(width: Option<u16>) -> String {
-        let out = Output { json: false, quiet: false, styled: false, width, now: Millis::EPOCH };
+        let out =
+            Output { json: false, quiet: false, styled: false, width, now: Millis::EPOCH, utc: true, pager: None };
         let columns = [
             ("#", Fit::Right),
             ("STATUS", Fit::Keep),

@@ -1,6 +1,8 @@
 //! Times as people tell them.
 
 use bgledger_core::{Millis, Span};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 /// A length of time by its one or two largest units: `42s`, `3m`, `2h 5m`, `4d 1h`.
 pub(crate) fn length(span: Span) -> String {
@@ -28,6 +30,31 @@ pub(crate) fn relative(at: Millis, now: Millis) -> String {
         false if now.since(at).ms() < 1_000 => "now".to_owned(),
         false => format!("{} ago", rough(now.since(at))),
     }
+}
+
+/// A moment in full, in the local time zone or in UTC: `2026-11-22T11:00:00.123+01:00`, `2026-11-22T10:00:00.123Z`.
+pub(crate) fn absolute(at: Millis, utc: bool) -> String {
+    match local(at, utc) {
+        Some(local) => local.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
+        None => at.to_string(),
+    }
+}
+
+/// Its time of day alone: `11:00:00`; in UTC `10:00:00Z`.
+pub(crate) fn clock(at: Millis, utc: bool) -> String {
+    match local(at, utc) {
+        Some(local) => local.strftime("%H:%M:%S").to_string(),
+        None => {
+            let at = at.to_string();
+            format!("{}Z", at.get(11..19).unwrap_or(&at))
+        }
+    }
+}
+
+/// A moment where we are, unless that is UTC.
+fn local(at: Millis, utc: bool) -> Option<Zoned> {
+    let here = || Some(Timestamp::from_millisecond(at.get()).ok()?.to_zoned(TimeZone::system()));
+    if utc { None } else { here().filter(|here| !here.offset().is_zero()) }
 }
 
 /// A length of time by its largest unit alone.

@@ -20,7 +20,7 @@ mod pump;
 #[cfg(unix)]
 mod running;
 #[cfg(unix)]
-mod signals;
+pub(crate) mod signals;
 #[cfg(unix)]
 mod terminal;
 

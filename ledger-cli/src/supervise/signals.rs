@@ -3,6 +3,7 @@
 //! rustix leaves dispositions and masks to the C library, so this file, and no other, calls `libc`.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fd::BorrowedFd;
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP};
 use std::io::{self, Read};
@@ -14,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// The signals the caller hears of.
-pub(super) const FOR_CALLER: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
+pub(crate) const FOR_CALLER: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// The signals of job control, heard only where there is a terminal.
 const FOR_TERMINAL: [i32; 2] = [SIGTSTP, SIGCONT];
 
@@ -37,7 +38,7 @@ impl Ears {
 }
 
 /// Hears signals from its creation until it is dropped.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     inbox: UnixStream,
     outbox: UnixStream,
     arrived: Vec<(i32, Arc<AtomicBool>)>,
@@ -46,7 +47,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Begins to hear. A signal we were started to ignore (nohup, a shell's background job) stays ignored.
-    pub(super) fn listen(for_caller: &[i32], job_control: bool) -> io::Result<Self> {
+    pub(crate) fn listen(for_caller: &[i32], job_control: bool) -> io::Result<Self> {
         let (inbox, outbox) = UnixStream::pair()?;
         inbox.set_nonblocking(true)?;
         outbox.set_nonblocking(true)?;
@@ -76,22 +77,32 @@ impl Signals {
     }
 
     /// One byte written here ends a `wait`.
-    pub(super) fn waker(&self) -> io::Result<UnixStream> {
+    pub(crate) fn waker(&self) -> io::Result<UnixStream> {
         self.outbox.try_clone()
     }
 
     /// A signal that arrived since it was last taken; several of one kind count once.
-    pub(super) fn take(&self) -> Option<i32> {
+    pub(crate) fn take(&self) -> Option<i32> {
         let mut arrived = self.arrived.iter();
         let (signal, _) = arrived.find(|(_, flag)| flag.swap(false, Ordering::SeqCst))?;
         Some(*signal)
     }
 
     /// Sleeps until a signal, a change of a child, a byte in the waker, or the timeout.
-    pub(super) fn wait(&self, timeout: Duration) -> io::Result<()> {
+    pub(crate) fn wait(&self, timeout: Duration) -> io::Result<()> {
+        self.sleep(&mut [PollFd::new(&self.inbox, PollFlags::IN)], timeout)
+    }
+
+    /// The same, or until something can be read from `other`. Whether it can.
+    pub(crate) fn wait_or_read(&self, other: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+        let mut heard = [PollFd::new(&self.inbox, PollFlags::IN), PollFd::from_borrowed_fd(other, PollFlags::IN)];
+        self.sleep(&mut heard, timeout)?;
+        Ok(heard.last().is_some_and(|other| !other.revents().is_empty()))
+    }
+
+    fn sleep(&self, heard: &mut [PollFd<'_>], timeout: Duration) -> io::Result<()> {
         let timeout = Timespec::try_from(timeout).ok();
-        let mut inbox = [PollFd::new(&self.inbox, PollFlags::IN)];
-        match poll(&mut inbox, timeout.as_ref()) {
+        match poll(heard, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

@@ -2,8 +2,13 @@
 #![cfg(unix)]
 
 mod flows;
+mod hostile;
+mod looks;
+mod preferences;
 mod programs;
+mod pty;
 mod recording;
 mod retention;
 mod running;
 mod scene;
+mod top;

@@ -39,7 +39,7 @@ fn what_is_pruned_is_gone_and_not_forgotten() {
     assert_eq!((&preview["applied"], &preview["tasks"], &preview["unclaimed"]), (&json!(false), &json!(1), &json!(1)));
     assert_eq!(scene.task("1")["status"], "failed");
     let told = scene.run(["prune", "--older-than", "0s"]);
-    assert!(told.code == 0 && told.out.contains("1  tasks\n"), "{told:?}");
+    assert!(told.code == 0 && told.out.contains("1 task\n"), "{told:?}");
     assert_eq!(scene.run(["prune", "--older-than", "0s"]).out, "Nothing to prune.\n");
 
     let told = scene.run(["show", "1"]);

@@ -31,9 +31,11 @@ impl Scene {
     /// The program on this scene's ledger, knowing nothing of the tests' own surroundings.
     pub(crate) fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bgledger"));
-        for name in ["BGLEDGER_TASK", "BGLEDGER_DURABILITY", "NO_COLOR", "CLICOLOR_FORCE", "COLUMNS"] {
+        let ours = ["BGLEDGER_TASK", "BGLEDGER_DURABILITY", "BGLEDGER_PAGER", "BGLEDGER_COMPLETE"];
+        for name in ours.into_iter().chain(["NO_COLOR", "CLICOLOR_FORCE", "COLUMNS", "PAGER", "LESS"]) {
             command.env_remove(name);
         }
+        command.env("XDG_CONFIG_HOME", self.path("config")).env("TZ", "UTC").env("TERM", "xterm-256color");
         command.env("BGLEDGER_DB", self.path("ledger.db")).env("USER", "tester").args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

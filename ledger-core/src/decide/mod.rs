@@ -15,7 +15,10 @@
 mod check;
 mod create;
 mod executor;
+mod import;
 mod operator;
+
+pub use import::decide_import;
 
 use crate::command::{Cancelled, Command, Moment};
 use crate::event::{Asked, Event};

@@ -60,6 +60,7 @@ impl Error {
             Error::FlowCancelRequested { .. } => ErrorCode::FlowCancelRequested,
             Error::FlowMirrored { .. } => ErrorCode::FlowMirrored,
             Error::FlowExistsWithDifferent { .. } => ErrorCode::FlowExistsWithDifferent,
+            Error::FileExists { .. } => ErrorCode::FileExists,
             Error::Busy { .. } => ErrorCode::Busy,
             Error::WaitTimedOut { .. } => ErrorCode::WaitTimedOut,
             Error::NotALedger { .. } => ErrorCode::NotALedger,

@@ -74,6 +74,8 @@ pub enum ErrorCode {
     FlowMirrored = 317,
     /// The key is taken by a flow that says something else.
     FlowExistsWithDifferent = 318,
+    /// A file to be made is there already.
+    FileExists = 319,
 
     /// Other writers held the ledger until the deadline.
     Busy = 400,
@@ -148,7 +150,7 @@ impl ErrorClass {
 
 impl ErrorCode {
     /// Every code, in the order of their numbers.
-    pub const ALL: [ErrorCode; 46] = [
+    pub const ALL: [ErrorCode; 47] = [
         ErrorCode::InvalidRequest,
         ErrorCode::UnknownCommand,
         ErrorCode::InvalidValue,
@@ -182,6 +184,7 @@ impl ErrorCode {
         ErrorCode::FlowCancelRequested,
         ErrorCode::FlowMirrored,
         ErrorCode::FlowExistsWithDifferent,
+        ErrorCode::FileExists,
         ErrorCode::Busy,
         ErrorCode::WaitTimedOut,
         ErrorCode::NotALedger,
@@ -233,6 +236,7 @@ impl ErrorCode {
             ErrorCode::FlowCancelRequested => "flow_cancel_requested",
             ErrorCode::FlowMirrored => "flow_mirrored",
             ErrorCode::FlowExistsWithDifferent => "flow_exists_with_different",
+            ErrorCode::FileExists => "file_exists",
             ErrorCode::Busy => "busy",
             ErrorCode::WaitTimedOut => "wait_timed_out",
             ErrorCode::NotALedger => "not_a_ledger",
@@ -317,11 +321,16 @@ impl ErrorCode {
             ErrorCode::FlowCancelRequested => Some("it may only end; create another flow for what is to go on"),
             ErrorCode::FlowExistsWithDifferent => Some("use another key, or say the same as before"),
             ErrorCode::FlowMirrored => Some("change the task that it follows"),
+            ErrorCode::FileExists => Some("name another file, or say that it may be replaced"),
             ErrorCode::Busy => Some("ask again; nothing was changed"),
             ErrorCode::WaitTimedOut => Some("the tasks go on; wait again for longer"),
-            ErrorCode::NotALedger => Some("name a ledger with --ledger or BGLEDGER_DB; the file was left as it is"),
+            ErrorCode::NotALedger => {
+                Some("name a ledger with --ledger or BGLEDGER_DB; of one that was: `bgledger recover --to FOLDER`")
+            }
             ErrorCode::NewerLedger => Some("use a newer bgledger; the file was left as it is"),
-            ErrorCode::Corrupt => Some("`bgledger doctor` says more; the file was left as it is"),
+            ErrorCode::Corrupt => {
+                Some("`bgledger doctor` says more, and `bgledger recover --to FOLDER` saves what can be read")
+            }
             ErrorCode::NetworkFileSystem => Some("put the ledger on a local disk, or allow it with --allow-network-fs"),
             ErrorCode::BadPath => None,
             ErrorCode::Unreadable => Some("look at the permissions of the file and its folder"),

@@ -350,6 +350,12 @@ pub enum Error {
         /// The descriptive fields that differ.
         fields: Vec<&'static str>,
     },
+    /// See [`ErrorCode::FileExists`].
+    #[error("{path} is there already")]
+    FileExists {
+        /// The file.
+        path: String,
+    },
     /// See [`ErrorCode::Busy`].
     #[error("the ledger was busy for {waited_ms} ms")]
     Busy {

@@ -87,6 +87,7 @@ pub(crate) fn samples() -> Vec<Error> {
                 fields: vec!["goal"],
             },
             ErrorCode::FlowMirrored => Error::FlowMirrored { flow: FlowNumber(3) },
+            ErrorCode::FileExists => Error::FileExists { path: text() },
             ErrorCode::Busy => Error::Busy { waited_ms: 1 },
             ErrorCode::WaitTimedOut => Error::WaitTimedOut { pending: vec![number], awaited: 2, waited_ms: 1 },
             ErrorCode::NotALedger => Error::NotALedger { path: text(), problem: text() },
@@ -208,7 +209,7 @@ fn codes_keep_their_numbers_and_words_for_ever() {
         301 exists_with_different, 302 ancestor_cancelled, 303 not_started, 304 fenced, 305 already_ended, \
         306 already_running, 307 cancel_requested, 308 already_set, 309 tree_shape, 310 not_due, 311 stale_claim, \
         312 notice_settled, 313 ambiguous_flow, 314 revision_conflict, 315 flow_ended, 316 flow_cancel_requested, \
-        317 flow_mirrored, 318 flow_exists_with_different, 400 busy, \
+        317 flow_mirrored, 318 flow_exists_with_different, 319 file_exists, 400 busy, \
         401 wait_timed_out, 500 not_a_ledger, 501 newer_ledger, 502 corrupt, 503 network_file_system, 504 bad_path, \
         505 unreadable, 600 read_only, 601 disk_full, 602 io, 700 unknown, 900 internal";
     let codes: Vec<String> = ErrorCode::ALL.iter().map(|code| format!("{} {}", *code as u16, code.as_str())).collect();

@@ -66,6 +66,9 @@ impl Recipient {
 /// `told` says whether somebody has heard of an earlier end: who wants to hear of ends then hears of a recovery too,
 /// which takes that end back.
 pub fn owed(task: &Task, events: &[Event], told: bool) -> Owed {
+    if is_import(task, events) {
+        return Owed { withdraws: false, silences: false, events: Vec::new() };
+    }
     let opens = events.iter().rposition(|event| event.ending().is_some() || matches!(event, Event::Recovered));
     let first = opens.unwrap_or(0);
     let owes = |event: &Event| match task.notify {
@@ -79,6 +82,11 @@ pub fn owed(task: &Task, events: &[Event], told: bool) -> Owed {
     let silences = task.notify == NotifyPolicy::Silent && events.iter().any(silenced);
     let places = events.iter().enumerate().filter(|(place, event)| *place >= first && owes(event));
     Owed { withdraws: opens.is_some(), silences, events: places.map(|(place, _)| place).collect() }
+}
+
+/// Whether a transition records what happened elsewhere: whoever was to hear of it has heard there, or never will.
+fn is_import(task: &Task, events: &[Event]) -> bool {
+    task.origin.is_some() && matches!(events.first(), Some(Event::Created(_)))
 }
 
 /// When a notice of progress is due, and whether the one before it is withdrawn: at most one an interval, and the

@@ -379,21 +379,59 @@ impl Stats {
     }
 }
 
+fn code(word: &str) -> Result<(), Error> {
+    match crate::audit::Code::from_word(word) {
+        Some(_) => Ok(()),
+        None => {
+            let words: Vec<&str> = crate::audit::RULES.iter().map(|rule| rule.word).collect();
+            Err(Error::invalid("code", text::quote(word), format!("one of {}", words.join(", "))))
+        }
+    }
+}
+
 impl Audit {
     pub(super) fn check(&self) -> Result<(), Error> {
-        if let Some(code) = &self.code
-            && crate::audit::Code::from_word(code).is_none()
-        {
-            let words: Vec<&str> = crate::audit::RULES.iter().map(|rule| rule.word).collect();
-            return Err(Error::invalid("code", text::quote(code), format!("one of {}", words.join(", "))));
-        }
+        self.code.as_deref().map_or(Ok(()), code)?;
         limit(self.limit)
+    }
+}
+
+impl Acknowledge {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        code(&self.code)?;
+        bounds::text("subject", &self.subject, bounds::RECIPIENT_BYTES)?;
+        if self.subject.is_empty() {
+            return Err(Error::invalid("subject", "nothing", "what the finding says that it is about"));
+        }
+        names([("by", &self.by)])?;
+        note("note", &self.note)
     }
 }
 
 impl Maintenance {
     pub(super) fn check(&self) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl Reconcile {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        bounds::word("runtime", &self.runtime)?;
+        names([("by", &self.by)])?;
+        bounds::count("owned", self.owned.len(), bounds::RECONCILED)?;
+        bounds::count("ended", self.ended.len(), bounds::RECONCILED)?;
+        self.owned.iter().try_for_each(|task| lookup("owned", task))?;
+        self.ended.iter().enumerate().try_for_each(|(place, known)| {
+            lookup("lookup", &known.lookup)
+                .and_then(|()| known.end.check().map_err(|error| error.within("end")))
+                .map_err(|error| error.within(&format!("ended[{place}]")))
+        })
+    }
+}
+
+impl Drain {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        word("runtime", &self.runtime)
     }
 }
 
@@ -419,6 +457,33 @@ impl Doctor {
     pub(super) fn check(&self) -> Result<(), Error> {
         Ok(())
     }
+}
+
+impl Backup {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        path("to", &self.to)
+    }
+}
+
+impl Recover {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        self.from.as_ref().map_or(Ok(()), |from| path("from", from))?;
+        path("to", &self.to)
+    }
+}
+
+impl Migrate {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// The path of a file, for the system to judge.
+fn path(field: &str, path: &str) -> Result<(), Error> {
+    if path.is_empty() || path.contains('\0') {
+        return Err(Error::invalid(field, text::quote(path), "the path of a file"));
+    }
+    bounds::text(field, path, bounds::PATH_BYTES)
 }
 
 impl Verify {

@@ -13,7 +13,10 @@ mod resolved;
 pub use envelope::Envelope;
 pub use flows::{FlowCancelRequest, FlowCreate, FlowFail, FlowFinish, FlowList, FlowResume, FlowShow, FlowWait};
 pub use notices::{Notices, NoticesAck, NoticesClaim, NoticesDismiss, NoticesDrop, NoticesNack, NoticesRetry};
-pub use operating::{Audit, Config, Doctor, Maintenance, Prune, Stats, Verify};
+pub use operating::{
+    Acknowledge, Audit, Backup, Config, Doctor, Drain, KnownEnd, Maintenance, Migrate, Prune, Reconcile, Recover,
+    Stats, Verify,
+};
 pub use reading::{History, List, Show, StatusFilter, Tree, Wait, Watch};
 pub use recording::{
     CancelRequest, ClaimSpec, Create, EndSpec, ExecutorSpec, Finish, Heartbeat, Notify, ProgressRequest, Settle, Start,
@@ -158,8 +161,14 @@ commands! {
     "stats" Stats(Stats) -> StatsReport, writes: false;
     /// What is wrong.
     "audit" Audit(Audit) -> AuditReport, writes: false;
+    /// Say that a finding is known.
+    "acknowledge" Acknowledge(Acknowledge) -> Acknowledged, writes: true;
     /// Settle what nobody will settle.
     "maintenance" Maintenance(Maintenance) -> MaintenanceReport, writes: true;
+    /// Follow a runtime's own word of its work.
+    "reconcile" Reconcile(Reconcile) -> Reconciled, writes: true;
+    /// Wait until nothing runs.
+    "drain" Drain(Drain) -> Drained, writes: false;
     /// Remove what ended long enough ago.
     "prune" Prune(Prune) -> PruneReport, writes: true;
     /// Read or set the ledger's policy.
@@ -168,6 +177,12 @@ commands! {
     "doctor" Doctor(Doctor) -> DoctorReport, writes: false;
     /// Prove that every row equals its history.
     "verify" Verify(Verify) -> VerifyReport, writes: false;
+    /// Copy the ledger into a file that is a whole one.
+    "backup" Backup(Backup) -> BackupReport, writes: false;
+    /// Make a new ledger of what can be read of a damaged one.
+    "recover" Recover(Recover) -> RecoverReport, writes: false;
+    /// Bring the ledger's file to this program's format.
+    "migrate" Migrate(Migrate) -> MigrateReport, writes: true;
 }
 
 /// A typed call: the same commands for callers who build no JSON.

@@ -1,17 +1,21 @@
 //! What the ledger answers.
 
+mod caring;
 mod events;
 mod flows;
+mod importing;
 mod notices;
 mod operating;
 
 pub use crate::request::Response;
+pub use caring::{BackupReport, KeptFile, MigrateReport, Numbers, RecoverReport, Salvaged};
 pub use events::{Events, HistoryEvent};
 pub use flows::{FlowCancelReply, FlowCreated, FlowPage, FlowRecorded, FlowShown, FlowView};
+pub use importing::{ImportCounts, ImportFinding, ImportReport};
 pub use notices::{ClaimedNotices, NoticeList, NoticePage, NoticeView};
 pub use operating::{
-    AuditReport, AuditSummary, Change, Check, CheckState, ConfigReply, DoctorReport, MaintenanceReport, PruneReport,
-    Setting, StatsReport, VerifyReport,
+    Acknowledged, AuditReport, AuditSummary, Cause, Change, Check, CheckState, ConfigReply, DoctorReport, Drained,
+    FlowChange, MaintenanceReport, PruneReport, ReconcileAction, Reconciled, Setting, StatsReport, VerifyReport,
 };
 
 use crate::command::Cancelled;
@@ -105,6 +109,18 @@ pub struct TaskPage {
     pub tasks: Vec<TaskView>,
     /// Where to go on; `null` at the end.
     pub next: Option<String>,
+    /// Rows of this page that cannot be read: somebody wrote them past bgledger, or the file is damaged.
+    pub unreadable: Vec<UnreadableTask>,
+}
+
+/// A task whose row does not hold what a task's row holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnreadableTask {
+    /// Its number.
+    pub number: TaskNumber,
+    /// What is wrong with the row.
+    pub problem: String,
 }
 
 /// One task.

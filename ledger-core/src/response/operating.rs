@@ -1,7 +1,9 @@
 //! What is answered to those who look after a ledger.
 
-use crate::audit::Finding;
-use crate::{ClockJump, Evidence, Seq, Status, TaskId, TaskNumber};
+use super::TaskView;
+use crate::audit::{Acknowledgement, Finding, Remedy, Severity};
+use crate::reconcile::Action;
+use crate::{ClockJump, Evidence, FlowId, FlowNumber, FlowStatus, Millis, Seq, Status, TaskId, TaskNumber};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,6 +35,8 @@ pub struct StatsReport {
 pub struct AuditReport {
     /// What is wrong, worst first.
     pub findings: Vec<Finding>,
+    /// The same by cause, worst and most frequent first: every one, listed or not.
+    pub causes: Vec<Cause>,
     /// Counts over all findings, listed or not.
     pub summary: AuditSummary,
 }
@@ -49,6 +53,36 @@ pub struct AuditSummary {
     pub warnings: u64,
     /// By code.
     pub by_code: BTreeMap<&'static str, u64>,
+    /// Those that somebody acknowledged: they are in no other count.
+    pub acknowledged: u64,
+}
+
+/// Findings of one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Cause {
+    /// The findings' code.
+    pub code: &'static str,
+    /// How bad they are.
+    pub severity: Severity,
+    /// Who mends them.
+    pub remedy: Remedy,
+    /// How many there are.
+    pub count: u64,
+    /// Since when the oldest has been wrong.
+    pub since: Option<Millis>,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+/// The answer to `acknowledge`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Acknowledged {
+    /// Whether anything changed.
+    pub changed: bool,
+    /// What is recorded now.
+    pub acknowledged: Option<Acknowledgement>,
 }
 
 /// The answer to `maintenance`.
@@ -57,8 +91,12 @@ pub struct AuditSummary {
 pub struct MaintenanceReport {
     /// Whether it was done; otherwise it would be.
     pub applied: bool,
-    /// What changes.
+    /// What changes of the tasks.
     pub changes: Vec<Change>,
+    /// The flows that end, for they were to be cancelled and have no active task left.
+    pub flows: Vec<FlowChange>,
+    /// What goes, for it ended long enough ago.
+    pub pruned: PruneReport,
     /// Why nothing is done: the clock jumped, and nobody has confirmed that it is right.
     pub held: Option<ClockJump>,
 }
@@ -83,6 +121,66 @@ pub struct Change {
     pub reason: Option<String>,
     /// What proves or suggests it.
     pub evidence: Option<Evidence>,
+}
+
+/// One change of a flow by maintenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FlowChange {
+    /// The finding that it mends.
+    pub code: &'static str,
+    /// The flow.
+    pub flow: FlowNumber,
+    /// Its id.
+    pub id: FlowId,
+    /// What it is for.
+    pub goal: String,
+    /// Where it stands.
+    pub from: FlowStatus,
+    /// Where it will.
+    pub to: FlowStatus,
+}
+
+/// The answer to `reconcile`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Reconciled {
+    /// Whether it was done; otherwise it would be.
+    pub applied: bool,
+    /// What is done, in the order of the tasks' numbers.
+    pub actions: Vec<ReconcileAction>,
+    /// What was named and is not there, or not this runtime's.
+    pub unknown: Vec<String>,
+    /// How many of those named need nothing done.
+    pub unchanged: u64,
+}
+
+/// What is done about one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReconcileAction {
+    /// What.
+    pub action: Action,
+    /// The task.
+    pub number: TaskNumber,
+    /// Its id.
+    pub id: TaskId,
+    /// Its title.
+    pub label: String,
+    /// Where it stands.
+    pub from: Status,
+    /// Where it will.
+    pub to: Status,
+}
+
+/// The answer to `drain`.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Drained {
+    /// Whether nothing is left that may run.
+    pub drained: bool,
+    /// What is, newest first; the first ten thousand. A task whose executor is proved dead holds nobody up.
+    pub active: Vec<TaskView>,
 }
 
 /// The answer to `prune`: what went, or would go.

@@ -94,11 +94,10 @@ fn a_lease_is_measured_by_the_clock_of_its_own_boot_and_elsewhere_by_the_wall() 
 
 // ---- audit --------------------------------------------------------------------------------------------------
 
-const THRESHOLDS: Thresholds = Thresholds { unobserved: Span::from_secs(1_800), queued: Span::from_secs(86_400) };
-
 fn found(task: &Task, observation: &Observation, now: i64) -> Option<Code> {
     let at = moment(now);
-    let finding = audit::examine(task, &judge(task, observation, &at), &at, &THRESHOLDS)?;
+    let found = audit::examine(task, &judge(task, observation, &at), &at, &Thresholds::default());
+    let finding = found.first()?;
     Code::from_word(finding.code)
 }
 
@@ -113,7 +112,9 @@ fn every_rule_stands_at_its_code_and_tells_a_remedy() {
     assert_eq!(
         words.join(", "),
         "1 executor_gone, 2 lease_expired, 3 queue_expired, 4 overdue, 5 unobserved, 6 stale_queued, 7 lost, \
-         8 times_out_of_order, 9 clock_jump",
+         8 times_out_of_order, 9 clock_jump, 10 never_heartbeated, 11 no_progress, 12 cancel_stuck, 13 undelivered, \
+         14 dead_letters, 15 flow_idle, 16 flow_waiting, 17 flow_blocked, 18 flow_blocker_gone, 19 flow_cancel_stuck, \
+         20 flow_times_out_of_order, 21 wal_large, 22 free_space, 23 row_differs, 24 loose_end, 25 unknown_word",
         "codes are stable for ever"
     );
 }
@@ -164,7 +165,9 @@ fn what_maintenance_mends_is_mended_at_once() {
     ] {
         story.wait(100_000);
         let at = moment(story.now);
-        let finding = audit::examine(story.task(), &judge(story.task(), &observation, &at), &at, &THRESHOLDS).unwrap();
+        let findings =
+            audit::examine(story.task(), &judge(story.task(), &observation, &at), &at, &Thresholds::default());
+        let finding = findings.into_iter().next().unwrap();
         assert_eq!(finding.remedy, Remedy::Auto);
         assert!(finding.severity >= Severity::Warning && finding.message.len() > 5);
         let command = audit::remedy(Code::from_word(finding.code).unwrap(), finding.evidence).unwrap();

@@ -4,6 +4,7 @@ mod cancelling;
 mod creating;
 mod ending;
 mod flowing;
+mod importing;
 mod maintaining;
 mod notifying;
 mod reporting;

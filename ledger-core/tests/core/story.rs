@@ -137,6 +137,7 @@ pub(crate) fn birth() -> Birth {
         created_at: None,
         start: None,
         finish: None,
+        origin: None,
     }
 }
 

@@ -31,6 +31,7 @@ from ._codes import (
     ExistsWithDifferent,
     Failed,
     Fenced,
+    FileExists,
     FlowCancelRequested,
     FlowEnded,
     FlowExistsWithDifferent,
@@ -84,31 +85,41 @@ from ._generated import (
 )
 from ._ledger import Ledger, open
 from ._notices import ClaimedNotices, Notice, NoticePage
-from ._reading import Truncated, Watch
-from ._task import TaskRun, current, inherit
-from ._types import (
-    Artifact,
+from ._operating_types import (
+    Acknowledged,
+    Acknowledgement,
     AuditReport,
-    Cancel,
-    CancelReply,
+    Cause,
     Change,
     Check,
     DoctorReport,
-    Event,
-    Failure,
+    Drained,
     Finding,
+    FlowChange,
     MaintenanceReport,
-    Output,
-    Progress,
     PruneReport,
-    Recorded,
+    ReconcileAction,
+    Reconciled,
     Setting,
     Stats,
+    VerifyReport,
+)
+from ._reading import Truncated, Watch
+from ._reports import BackupReport, MigrateReport, RecoverReport
+from ._task import TaskRun, current, inherit
+from ._types import (
+    Artifact,
+    Cancel,
+    CancelReply,
+    Event,
+    Failure,
+    Output,
+    Progress,
+    Recorded,
     Task,
     TaskPage,
     Tree,
     Usage,
-    VerifyReport,
 )
 
 if _TYPE_CHECKING:
@@ -118,6 +129,8 @@ if _TYPE_CHECKING:
 __version__ = _core.VERSION
 
 __all__ = [
+    "Acknowledged",
+    "Acknowledgement",
     "AlreadyEnded",
     "AlreadyRunning",
     "AlreadySet",
@@ -128,6 +141,7 @@ __all__ = [
     "AsyncFlow",
     "AsyncTask",
     "AuditReport",
+    "BackupReport",
     "BadLedger",
     "BadPath",
     "Blocked",
@@ -136,6 +150,7 @@ __all__ = [
     "CancelReply",
     "CancelRequested",
     "Candidate",
+    "Cause",
     "Change",
     "Check",
     "ClaimedNotices",
@@ -143,6 +158,7 @@ __all__ = [
     "Delivery",
     "DiskFull",
     "DoctorReport",
+    "Drained",
     "Event",
     "EventType",
     "Executor",
@@ -150,12 +166,14 @@ __all__ = [
     "Failed",
     "Failure",
     "Fenced",
+    "FileExists",
     "Finding",
     "FindingCode",
     "Flow",
     "FlowCancel",
     "FlowCancelReply",
     "FlowCancelRequested",
+    "FlowChange",
     "FlowEnded",
     "FlowExistsWithDifferent",
     "FlowMirrored",
@@ -173,6 +191,7 @@ __all__ = [
     "Ledger",
     "LedgerError",
     "MaintenanceReport",
+    "MigrateReport",
     "NetworkFileSystem",
     "NewerLedger",
     "NoFlow",
@@ -195,7 +214,10 @@ __all__ = [
     "Pruned",
     "ReadOnly",
     "Reason",
+    "ReconcileAction",
+    "Reconciled",
     "Recorded",
+    "RecoverReport",
     "Refused",
     "RevisionConflict",
     "RollUp",

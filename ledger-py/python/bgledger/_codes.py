@@ -339,6 +339,14 @@ class FlowExistsWithDifferent(Refused):
     id: str
 
 
+class FileExists(Refused):
+    """The code ``file_exists``. Name another file, or say that it may be replaced."""
+
+    code = "file_exists"
+    number_of_code = 319
+    path: str
+
+
 class Busy(LedgerError, TimeoutError):
     """Others held the ledger for too long: ask again."""
 
@@ -362,7 +370,7 @@ class BadLedger(LedgerError, OSError):
 
 
 class NotALedger(BadLedger):
-    """The code ``not_a_ledger``. Name a ledger with --ledger or BGLEDGER_DB; the file was left as it is."""
+    """The code ``not_a_ledger``. Name a ledger with --ledger or BGLEDGER_DB; of one that was: `bgledger recover --to FOLDER`."""
 
     code = "not_a_ledger"
     number_of_code = 500
@@ -382,7 +390,7 @@ class NewerLedger(BadLedger):
 
 
 class Corrupt(BadLedger):
-    """The code ``corrupt``. `bgledger doctor` says more; the file was left as it is."""
+    """The code ``corrupt``. `bgledger doctor` says more, and `bgledger recover --to FOLDER` saves what can be read."""
 
     code = "corrupt"
     number_of_code = 502

@@ -154,6 +154,22 @@ class FindingCode:
     LOST: Final = "lost"
     TIMES_OUT_OF_ORDER: Final = "times_out_of_order"
     CLOCK_JUMP: Final = "clock_jump"
+    NEVER_HEARTBEATED: Final = "never_heartbeated"
+    NO_PROGRESS: Final = "no_progress"
+    CANCEL_STUCK: Final = "cancel_stuck"
+    UNDELIVERED: Final = "undelivered"
+    DEAD_LETTERS: Final = "dead_letters"
+    FLOW_IDLE: Final = "flow_idle"
+    FLOW_WAITING: Final = "flow_waiting"
+    FLOW_BLOCKED: Final = "flow_blocked"
+    FLOW_BLOCKER_GONE: Final = "flow_blocker_gone"
+    FLOW_CANCEL_STUCK: Final = "flow_cancel_stuck"
+    FLOW_TIMES_OUT_OF_ORDER: Final = "flow_times_out_of_order"
+    WAL_LARGE: Final = "wal_large"
+    FREE_SPACE: Final = "free_space"
+    ROW_DIFFERS: Final = "row_differs"
+    LOOSE_END: Final = "loose_end"
+    UNKNOWN_WORD: Final = "unknown_word"
 
 COMMANDS: Final[tuple[str, ...]] = (
     "create",
@@ -187,11 +203,17 @@ COMMANDS: Final[tuple[str, ...]] = (
     "wait",
     "stats",
     "audit",
+    "acknowledge",
     "maintenance",
+    "reconcile",
+    "drain",
     "prune",
     "config",
     "doctor",
     "verify",
+    "backup",
+    "recover",
+    "migrate",
 )
 ERROR_MESSAGE_BYTES: Final = 16384
 ERROR_DETAIL_BYTES: Final = 65536

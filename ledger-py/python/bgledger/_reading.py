@@ -93,7 +93,7 @@ class Reading(Waist):
             limit=optional(_given.count, "limit", limit),
             after=optional(_given.text, "after", after),
         )
-        return TaskPage(tuple(Task.from_dict(each) for each in answer["tasks"]), answer["next"])
+        return TaskPage(tuple(Task.from_dict(each) for each in answer["tasks"]), answer["next"], tuple(answer["unreadable"]))
 
     def all(self, **filters: Any) -> Iterator[Task]:
         """Every task that fits the filters of :meth:`list`, page by page."""

@@ -14,31 +14,21 @@ from ._time import parse_time, span_of_ms, time_of_ms
 __all__ = [
     "ABSENT",
     "Artifact",
-    "AuditReport",
     "Cancel",
     "CancelReply",
     "Candidate",
-    "Change",
-    "Check",
-    "DoctorReport",
     "Event",
     "Executor",
     "Failure",
-    "Finding",
     "Group",
-    "MaintenanceReport",
     "Output",
     "Progress",
-    "PruneReport",
     "Recorded",
-    "Setting",
-    "Stats",
     "Status",
     "Task",
     "TaskPage",
     "Tree",
     "Usage",
-    "VerifyReport",
     "json_of_text",
     "span_of_ms",
     "time_of_ms",
@@ -304,6 +294,7 @@ class TaskPage(Record):
 
     tasks: tuple[Task, ...]
     next: str | None
+    unreadable: tuple[dict[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -342,137 +333,3 @@ class Tree(Record):
         """The tree of its JSON form."""
         children = tuple(cls.from_dict(each) for each in value["children"])
         return cls(Task.from_dict(value["task"]), children, value.get("truncated", False))
-
-
-@dataclasses.dataclass(frozen=True)
-class Stats(Record):
-    """Counts. ``bytes`` is the ledger's size, ``issues`` the audit's findings."""
-
-    total: int
-    active: int
-    by_status: dict[str, int]
-    by_runtime: dict[str, int]
-    issues: int
-    last_seq: int
-    bytes: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Finding(Record):
-    """One thing the audit says is wrong. ``remedy`` is ``auto``, ``command`` (then ``command`` is it) or ``info``."""
-
-    code: str
-    severity: str
-    remedy: str
-    command: str | None
-    message: str
-    number: int | None
-    id: str | None
-    status: Status | None
-    runtime: str | None
-    label: str | None
-    since: datetime | None
-    evidence: dict[str, Any] | None
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Finding:
-        """The finding of its JSON form."""
-        status = None if value["status"] is None else Status(value["status"])
-        return cls(**{**value, "status": status, "since": _time(value["since"])})
-
-
-@dataclasses.dataclass(frozen=True)
-class AuditReport(Record):
-    """What is wrong, worst first; ``summary`` counts all of it."""
-
-    findings: tuple[Finding, ...]
-    summary: dict[str, Any]
-
-
-@dataclasses.dataclass(frozen=True)
-class Change(Record):
-    """What maintenance did to a task, or would do."""
-
-    code: str
-    number: int
-    id: str
-    label: str
-    before: Status
-    after: Status
-    reason: str | None
-    evidence: dict[str, Any] | None
-
-    @classmethod
-    def from_dict(cls, value: dict[str, Any]) -> Change:
-        """The change of its JSON form, where ``before`` and ``after`` are ``from`` and ``to``."""
-        rest = {name: each for name, each in value.items() if name not in ("from", "to")}
-        return cls(before=Status(value["from"]), after=Status(value["to"]), **rest)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The change as JSON has it."""
-        own = super().to_dict()
-        own["from"], own["to"] = own.pop("before"), own.pop("after")
-        return own
-
-
-@dataclasses.dataclass(frozen=True)
-class MaintenanceReport(Record):
-    """What maintenance did, or (``applied`` is false) would do. ``held``: nothing, since the clock jumped."""
-
-    applied: bool
-    changes: tuple[Change, ...]
-    held: dict[str, Any] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class PruneReport(Record):
-    """What went, or (``applied`` is false) would go: ``tasks`` with their ``events``, ``flows``, what outlived them.
-
-    ``unclaimed`` notices became dead letters; dead ``letters`` and ``tombstones`` go after a time of their own.
-    ``held``: nothing goes, since the clock jumped.
-    """
-
-    applied: bool
-    tasks: int
-    events: int
-    flows: int
-    unclaimed: int
-    letters: int
-    tombstones: int
-    held: dict[str, Any] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Setting(Record):
-    """A setting of the ledger: its value, and whether the ``ledger`` says so or it is the ``default``."""
-
-    value: str | None
-    origin: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Check(Record):
-    """What one check found: ``ok``, ``warning`` or ``error``."""
-
-    name: str
-    state: str
-    detail: str
-    hint: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class DoctorReport(Record):
-    """The ledger's health."""
-
-    healthy: bool
-    checks: tuple[Check, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class VerifyReport(Record):
-    """Whether every row equals its history."""
-
-    ok: bool
-    tasks: int
-    events: int
-    problems: tuple[str, ...]

@@ -28,6 +28,7 @@ from ._codes import WaitTimedOut
 from ._given import Span, optional
 from ._ledger import Ledger as Blocking
 from ._listening import AGAIN, ear
+from ._operating_types import Drained
 from ._reading import warn_truncated
 from ._recording import KEEP, Lookup
 from ._types import Event, Task
@@ -37,6 +38,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
 __all__ = ["AsyncFlow", "AsyncTask", "Ledger", "Watch", "open"]
+
+DEATHS = 0.5
+"""How many seconds pass at most before it looks whether an executor died, which nobody records by itself."""
+
 
 def _awaited(method: Callable[Concatenate[Blocking, P], T]) -> Callable[Concatenate[Ledger, P], Coroutine[Any, Any, T]]:
     """The method of the blocking handle, carried out by the handle's thread."""
@@ -202,11 +207,35 @@ class Ledger:
 
     stats = _awaited(Blocking.stats)
     audit = _awaited(Blocking.audit)
+    acknowledge = _awaited(Blocking.acknowledge)
     maintain = _awaited(Blocking.maintain)
+    reconcile = _awaited(Blocking.reconcile)
+
+    async def drain(
+        self, *, runtime: str | None = None, queued: bool = False, timeout: Span | None = None
+    ) -> Drained:
+        """Waits until nothing runs any more; see :meth:`bgledger.Ledger.drain`."""
+        lasting = 0.0 if timeout is None else _given.span("timeout", timeout) / 1000
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + lasting
+        with _Listening(self.blocking) as bell:
+            if lasting > 0:
+                await self._soon(bell.is_ready)
+            while True:
+                bell.clear()
+                told = await self._soon(lambda: self.blocking.drain(runtime=runtime, queued=queued))
+                left = ends - loop.time()
+                if told.drained or left <= 0:
+                    return told
+                await bell.rung(min(left, DEATHS))
+
     prune = _awaited(Blocking.prune)
     config = _awaited(Blocking.config)
     doctor = _awaited(Blocking.doctor)
     verify = _awaited(Blocking.verify)
+    backup = _awaited(Blocking.backup)
+    recover = _awaited(Blocking.recover)
+    migrate = _awaited(Blocking.migrate)
 
     async def call(self, request: Any, /, **fields: Any) -> Any:
         """See :meth:`bgledger.Ledger.call`. A request that waits holds up the calls after it."""

@@ -7,6 +7,7 @@ use bgledger_core::{Error, Flow, FlowId, FlowNumber, FlowStatus, Json, Millis, S
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 use serde::de::DeserializeOwned;
+use std::sync::LazyLock;
 
 const COLUMNS: &str = "number, id, owner, key, mirrors, controller, goal, status, step, state, wait, blocked, cancel,
     created_at, updated_at, ended_at, revision, last_event, origin";
@@ -115,8 +116,17 @@ pub(super) fn put(sql: &Connection, Stored { flow, last_event }: &Stored) -> Res
         stored_number(last_event.0)?,
         flow.origin.as_ref().map(Json::as_str),
     ];
-    let marks = (1..=values.len()).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
-    sql.prepare_cached(&format!("INSERT OR REPLACE INTO flow ({COLUMNS}) VALUES ({marks})"))?.execute(values)?;
+    static UPSERT: LazyLock<String> = LazyLock::new(|| {
+        let columns: Vec<&str> = COLUMNS.split(',').map(str::trim).collect();
+        let marks: Vec<String> = (1..=columns.len()).map(|place| format!("?{place}")).collect();
+        let pairs: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        format!(
+            "INSERT INTO flow ({COLUMNS}) VALUES ({}) ON CONFLICT (number) DO UPDATE SET {}",
+            marks.join(", "),
+            pairs.join(", ")
+        )
+    });
+    sql.prepare_cached(&UPSERT)?.execute(values)?;
     Ok(())
 }
 
@@ -125,7 +135,10 @@ pub(super) fn whole(sql: &Connection, stored: Stored) -> Result<Flow, Failure> {
     let flow = stored.flow;
     let Some(task) = flow.mirrors else { return Ok(flow) };
     Ok(match find::by_id(sql, task, Scope(None))? {
-        Some(found) => Flow::mirroring(flow.number, flow.id, flow.owner, &found.task),
+        Some(found) => {
+            let Flow { number, id, key, owner, origin, .. } = flow;
+            Flow { key, origin, ..Flow::mirroring(number, id, owner, &found.task) }
+        }
         None => flow,
     })
 }

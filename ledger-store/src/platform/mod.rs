@@ -22,5 +22,8 @@ pub use filesystem::{FileSystem, file_system};
 pub use fork::around_fork;
 pub use group::{Signal, Stopped, group_is_alive, signal_group, stop_group};
 pub use host::{Host, host, in_container};
-pub use place::{copy_owner_and_mode, has_other_names, is_open_to_others, is_writable, rename_to_vacant};
+pub use place::{
+    copy_owner_and_mode, has_other_names, is_open_to_others, is_writable, is_writable_to_others, own_user, owner,
+    rename_over, rename_to_vacant, sync_file, sync_folder,
+};
 pub use process::{Member, ProcessState, group_members, own_pid, process};

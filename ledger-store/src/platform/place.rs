@@ -27,8 +27,19 @@ pub fn rename_to_vacant(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
+/// Gives a file a name that something else may have: that goes, in one step.
+pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    sync_folder(to)
+}
+
+/// Makes what was written to a file durable.
+pub fn sync_file(path: &Path) -> io::Result<()> {
+    std::fs::OpenOptions::new().write(true).open(path)?.sync_all()
+}
+
 /// Makes a new name durable.
-fn sync_folder(file: &Path) -> io::Result<()> {
+pub fn sync_folder(file: &Path) -> io::Result<()> {
     match (cfg!(unix), file.parent()) {
         (true, Some(folder)) => std::fs::File::open(folder)?.sync_all(),
         (_, _) => Ok(()),
@@ -74,6 +85,49 @@ pub fn is_open_to_others(path: &Path) -> bool {
     {
         let _ = path;
         false
+    }
+}
+
+/// Whether anybody but its owner may make and remove files in the folder, and no sticky bit keeps them from removing
+/// others' files. False outside Unix.
+pub fn is_writable_to_others(folder: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::metadata(folder).is_ok_and(|found| {
+            let mode = found.permissions().mode();
+            mode & 0o022 != 0 && mode & 0o1000 == 0
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        false
+    }
+}
+
+/// The user who owns a file; `None` if there is none, and outside Unix.
+pub fn owner(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        std::fs::metadata(path).ok().map(|found| std::os::unix::fs::MetadataExt::uid(&found))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
+/// The user this process acts as; `None` outside Unix.
+pub fn own_user() -> Option<u32> {
+    #[cfg(unix)]
+    {
+        Some(rustix::process::geteuid().as_raw())
+    }
+    #[cfg(not(unix))]
+    {
+        None
     }
 }
 

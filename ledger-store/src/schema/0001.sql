@@ -127,7 +127,7 @@ CREATE TABLE event (
 
 -- Notices owed. States: 1 pending, 2 claimed, 3 delivered, 4 dismissed, 5 dead letter. `kind`: the event's. `owed_at`:
 -- when it was first due; `due_at`: when it may be claimed, or claimed again. `letter`: what a dead letter keeps of its
--- task once that is pruned.
+-- task once that is pruned. `known`: whether somebody has claimed for the recipient, and misses what is left for it.
 CREATE TABLE notice (
     task       INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
@@ -142,12 +142,30 @@ CREATE TABLE notice (
     consumer   TEXT,
     reason     TEXT,
     letter     TEXT,
+    known      INTEGER NOT NULL,
     PRIMARY KEY (task, seq, recipient)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX notice_open ON notice (recipient, seq) WHERE state <= 2;
+CREATE INDEX notice_open ON notice (known, recipient, seq) WHERE state <= 2;
 
+CREATE INDEX notice_dead ON notice (recipient) WHERE known = 1 AND state = 5;
 CREATE INDEX notice_letter ON notice (due_at) WHERE letter IS NOT NULL;
+
+-- Recipients that somebody has claimed for: what waits for them is missed.
+CREATE TABLE recipient (
+    name       TEXT NOT NULL PRIMARY KEY,
+    claimed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Findings that somebody knows of.
+CREATE TABLE acknowledgement (
+    code    TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    until   INTEGER NOT NULL,
+    by      TEXT,
+    note    TEXT,
+    PRIMARY KEY (code, subject)
+) STRICT, WITHOUT ROWID;
 
 -- What is left of a task that was pruned, for 90 days.
 CREATE TABLE tombstone (

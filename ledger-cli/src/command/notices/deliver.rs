@@ -219,13 +219,14 @@ fn answer(
     let line = Line { notice: &notice.notice, key: &notice.key, delivered: reason.is_none(), reason };
     match (context.out.json, context.out.quiet) {
         (true, _) => context.out.json(&line),
-        (false, true) => context.out.text(&format!("{}\n", notice.notice)),
+        (false, true) => context.out.names([&notice.notice]),
         (false, false) => {
             let told = match reason {
                 None => "✓ delivered".to_owned(),
                 Some(reason) => format!("✗ refused: {reason}"),
             };
-            context.out.text(&format!("{}  {}  {}\n", notice.notice, escape(&told), escape(&notice.message)))
+            let key = notice.notice.to_string();
+            context.out.text(&format!("{}  {}  {}\n", escape(&key), escape(&told), escape(&notice.message)))
         }
     }
 }

@@ -188,7 +188,7 @@ fn table(out: &Output, notices: &[NoticeView]) -> String {
         ("NOTICE", Fit::Keep),
         ("STATE", Fit::Keep),
         ("TRIED", Fit::Right),
-        ("DUE", Fit::Keep),
+        ("DUE", Fit::Spare(8)),
         ("MESSAGE", Fit::Cut(20)),
         ("REASON", Fit::Cut(8)),
     ]);

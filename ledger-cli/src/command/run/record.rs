@@ -4,7 +4,7 @@ use super::verdict::Verdict;
 use crate::args::record_under;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::json_line;
+use crate::output::{harmless, json_line};
 use crate::supervise::Output;
 use crate::tell;
 use bgledger_core::{
@@ -232,7 +232,7 @@ impl Record {
         match self.finish_patiently(finish, patience_ms) {
             Ok(recorded) if context.out.json => {
                 let line = json_line(&Shown { task: recorded.task });
-                line.iter().for_each(|line| tell(line));
+                line.iter().for_each(|line| tell(&harmless(line)));
             }
             Ok(_) => {}
             Err(failure) => {

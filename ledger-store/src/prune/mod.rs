@@ -4,15 +4,19 @@
 //! A task stays as long as it has children or its flow goes on, and while a consumer holds a notice of it. Notices that
 //! nobody claimed in time become dead letters, which carry what they need and outlive their task.
 
+mod tombstone;
+
+pub(crate) use tombstone::{is_pruned, next, tombstone};
+
 use crate::caller::{Caller, Written};
 use crate::config;
 use crate::find::Scope;
 use crate::notices;
-use crate::record::{self, stored_number};
+use crate::record::stored_number;
 use crate::sqlite::Failure;
 use crate::sweep;
 use bgledger_core::retention::{Keep, LETTERS, Retention, TOMBSTONES};
-use bgledger_core::{Error, Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber};
+use bgledger_core::{Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeSet;
 
@@ -73,30 +77,38 @@ struct Group {
     status: Status,
 }
 
-/// The groups there are, each found by one step in the index.
+/// The test of a kind that is `?2`. An index is entered by `=` and by `IS NULL`, not by `IS` a value.
+fn is_kind(kind: &Option<String>) -> &'static str {
+    if kind.is_some() { "kind = ?2" } else { "kind IS NULL AND ?2 IS NULL" }
+}
+
+/// The groups that there may be: every end of each kind of each runtime, which are found by one step in the index each.
 fn groups(sql: &Connection) -> Result<Vec<Group>, Failure> {
-    let first = "SELECT runtime, kind, status FROM task INDEXED BY task_ended WHERE status > 2
-        ORDER BY runtime, kind, status LIMIT 1";
-    let next_status = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
-        WHERE status > 2 AND runtime = ?1 AND kind IS ?2 AND status > ?3 ORDER BY status LIMIT 1";
-    // NULL comes first and is greater than nothing.
-    let next_kind = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
-        WHERE status > 2 AND runtime = ?1 AND ((?2 IS NULL AND kind IS NOT NULL) OR kind > ?2)
-        ORDER BY kind, status LIMIT 1";
-    let next_runtime = "SELECT runtime, kind, status FROM task INDEXED BY task_ended
-        WHERE status > 2 AND runtime > ?1 ORDER BY runtime, kind, status LIMIT 1";
-    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, u8>(2)?));
+    let first = "SELECT runtime, kind FROM task INDEXED BY task_ended WHERE status > 2 ORDER BY runtime, kind LIMIT 1";
+    // NULL comes before every text, and no text before the empty one.
+    let next_kind = |from: &str| {
+        format!(
+            "SELECT runtime, kind FROM task INDEXED BY task_ended
+                WHERE status > 2 AND runtime = ?1 AND kind {from} ORDER BY kind LIMIT 1"
+        )
+    };
+    let (any_kind, later_kind) = (next_kind(">= ''"), next_kind("> ?2"));
+    let next_runtime = "SELECT runtime, kind FROM task INDEXED BY task_ended
+        WHERE status > 2 AND runtime > ?1 ORDER BY runtime, kind LIMIT 1";
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
     let mut found = Vec::new();
     let mut at = sql.prepare_cached(first)?.query_row([], read).optional()?;
-    while let Some((runtime, kind, code)) = at {
-        at = sql.prepare_cached(next_status)?.query_row((&runtime, &kind, code), read).optional()?;
-        if at.is_none() {
-            at = sql.prepare_cached(next_kind)?.query_row((&runtime, &kind), read).optional()?;
-        }
+    while let Some((runtime, kind)) = at {
+        at = match &kind {
+            None => sql.prepare_cached(&any_kind)?.query_row([&runtime], read).optional()?,
+            Some(kind) => sql.prepare_cached(&later_kind)?.query_row((&runtime, kind), read).optional()?,
+        };
         if at.is_none() {
             at = sql.prepare_cached(next_runtime)?.query_row([&runtime], read).optional()?;
         }
-        found.extend(Status::from_code(code).map(|status| Group { runtime, kind, status }));
+        for status in Status::ALL.into_iter().filter(|status| !status.is_active()) {
+            found.push(Group { runtime: runtime.clone(), kind: kind.clone(), status });
+        }
     }
     Ok(found)
 }
@@ -129,17 +141,20 @@ fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Mome
     };
     let (mut all, mut by_age) = (BTreeSet::new(), BTreeSet::new());
     let extra = surplus(sql, policy, caller)?;
-    let query = format!(
-        "SELECT updated_at, number, id FROM task INDEXED BY task_ended
-            WHERE status > 2 AND runtime = ?2 AND kind IS ?3 AND status = ?4 AND updated_at <= ?5
+    let query = |kind: &Option<String>| {
+        let is_kind = is_kind(kind);
+        format!(
+            "SELECT updated_at, number, id FROM task INDEXED BY task_ended
+            WHERE status > 2 AND runtime = ?3 AND {is_kind} AND status = ?4 AND updated_at <= ?5
                 AND (?6 IS NULL OR owner = ?6) AND {IS_FREE} AND {is_leaf} ORDER BY updated_at LIMIT ?7"
-    );
+        )
+    };
     for group in groups(sql)? {
         let cutoff = policy.keep(&group.runtime, group.kind.as_deref(), group.status).cutoff(at.now);
         let take = |until: Millis, most: usize, into: &mut BTreeSet<Due>| -> Result<(), Failure> {
-            let mut statement = sql.prepare_cached(&query)?;
+            let mut statement = sql.prepare_cached(&query(&group.kind))?;
             let (code, most) = (group.status as u8, i64::try_from(most).unwrap_or(i64::MAX));
-            let values = (at.now.get(), &group.runtime, &group.kind, code, until.get(), caller.scope().0, most);
+            let values = (at.now.get(), &group.kind, &group.runtime, code, until.get(), caller.scope().0, most);
             let mut rows = statement.query(values)?;
             while let Some(row) = rows.next()? {
                 let number = TaskNumber(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
@@ -330,6 +345,8 @@ pub(crate) fn apply(
         };
         report.letters = some("notice", "task, seq, recipient", LETTERS_DUE, LETTERS)?;
         report.tombstones = some("tombstone", "number", TOMBSTONES_DUE, TOMBSTONES)?;
+        // Who claims again is known again.
+        some("recipient", "name", "claimed_at <= ?1", TOMBSTONES)?;
     }
     give_back(sql, gives_all_back)?;
     Ok(report)
@@ -427,7 +444,7 @@ fn mirror(sql: &Connection, task: TaskId) -> Result<Option<i64>, Failure> {
 }
 
 /// Numbers up to here are never used again.
-fn raise(sql: &Connection, key: &str, to: i64) -> Result<(), Failure> {
+pub(crate) fn raise(sql: &Connection, key: &str, to: i64) -> Result<(), Failure> {
     let raise = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
     sql.prepare_cached(raise)?.execute((key, to))?;
     Ok(())
@@ -448,41 +465,4 @@ fn give_back(sql: &Connection, all: bool) -> Result<(), Failure> {
 
 fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
-}
-
-// ---- tombstones ---------------------------------------------------------------------------------------------
-
-/// What is left of a pruned task that fits a test, as the error that tells of it.
-pub(crate) fn tombstone(
-    sql: &Connection,
-    test: &str,
-    values: &[&dyn rusqlite::types::ToSql],
-) -> Result<Option<Error>, Failure> {
-    let query = format!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE {test} LIMIT 1");
-    let found = sql.prepare_cached(&query)?.query_row(values, |row| {
-        let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Error::Pruned {
-            number: TaskNumber(count(number)),
-            id: TaskId::from_bytes(id),
-            recorded_status: Status::from_code(code).unwrap_or(Status::Lost),
-            ended_at: Millis::clamped(row.get(3)?),
-            pruned_at: Millis::clamped(row.get(4)?),
-        })
-    });
-    Ok(found.optional()?)
-}
-
-/// Whether a task was here and is pruned.
-pub(crate) fn is_pruned(sql: &Connection, id: TaskId) -> Result<bool, Failure> {
-    Ok(tombstone(sql, "id = ?1", &[&id.as_bytes().as_slice()])?.is_some())
-}
-
-/// The next number of a series whose highest may have been pruned.
-pub(crate) fn next(sql: &Connection, table: &str, column: &str, pruned: &str) -> Result<u64, Failure> {
-    record::next(
-        sql,
-        &format!(
-            "SELECT 1 + max(coalesce((SELECT max({column}) FROM {table}), 0), (SELECT value FROM meta WHERE key = '{pruned}'))"
-        ),
-    )
 }

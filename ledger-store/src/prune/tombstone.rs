@@ -1,0 +1,42 @@
+//! What is left of pruned tasks: their tombstones, and their numbers, which are never used again.
+
+use super::count;
+use crate::record;
+use crate::sqlite::Failure;
+use bgledger_core::{Error, Millis, Status, TaskId, TaskNumber};
+use rusqlite::{Connection, OptionalExtension};
+
+/// What is left of a pruned task that fits a test, as the error that tells of it.
+pub(crate) fn tombstone(
+    sql: &Connection,
+    test: &str,
+    values: &[&dyn rusqlite::types::ToSql],
+) -> Result<Option<Error>, Failure> {
+    let query = format!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE {test} LIMIT 1");
+    let found = sql.prepare_cached(&query)?.query_row(values, |row| {
+        let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Error::Pruned {
+            number: TaskNumber(count(number)),
+            id: TaskId::from_bytes(id),
+            recorded_status: Status::from_code(code).unwrap_or(Status::Lost),
+            ended_at: Millis::clamped(row.get(3)?),
+            pruned_at: Millis::clamped(row.get(4)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Whether a task was here and is pruned.
+pub(crate) fn is_pruned(sql: &Connection, id: TaskId) -> Result<bool, Failure> {
+    Ok(tombstone(sql, "id = ?1", &[&id.as_bytes().as_slice()])?.is_some())
+}
+
+/// The next number of a series whose highest may have been pruned.
+pub(crate) fn next(sql: &Connection, table: &str, column: &str, pruned: &str) -> Result<u64, Failure> {
+    record::next(
+        sql,
+        &format!(
+            "SELECT 1 + max(coalesce((SELECT max({column}) FROM {table}), 0), (SELECT value FROM meta WHERE key = '{pruned}'))"
+        ),
+    )
+}
