@@ -14,6 +14,8 @@ pub use request::{Ask, End, Lookup, Word};
 pub const START_MS: i64 = 1_767_225_600_000;
 /// Silence after which the audit names a running task of which nothing can be observed.
 const UNOBSERVED_MS: i64 = 30 * 60_000;
+/// How long a running task may go on after its cancel was requested.
+const CANCEL_STUCK_MS: i64 = 5 * 60_000;
 
 /// The ledger.
 #[derive(Debug, Clone, Default)]

@@ -49,15 +49,17 @@ fn running(task: &Task, liveness: &Liveness, now: Millis, thresholds: &Threshold
         let since = task.attempt_started_at.zip(task.timeout).map(|(start, timeout)| start.plus(timeout));
         found.push(finding(task, Code::Overdue, "it is past its timeout".into(), since, None));
     }
-    if let Some(cancel) =
-        task.cancel.as_ref().filter(|cancel| thresholds.cancel(task).is_over(cancel.requested_at, now))
+    if let Some(silent) = silent(task, liveness, spoke, now, thresholds).filter(|_| found.is_empty()) {
+        found.push(silent);
+    }
+    if let Some(cancel) = task
+        .cancel
+        .as_ref()
+        .filter(|cancel| found.is_empty() && thresholds.cancel(task).is_over(cancel.requested_at, now))
     {
         let told = if cancel.told_at.is_some() { "its executor was told" } else { "its executor has not been told" };
         let message = format!("its cancel was requested {} ago, and {told}", now.since(cancel.requested_at).about());
         found.push(finding(task, Code::CancelStuck, message, Some(cancel.requested_at), None));
-    }
-    if let Some(silent) = silent(task, liveness, spoke, now, thresholds).filter(|_| found.is_empty()) {
-        found.push(silent);
     }
     found
 }

@@ -21,7 +21,7 @@ pub(super) const TABLES: [(&str, usize); 10] = [
     ("flow", 19),
     ("event", 6),
     ("task", 59),
-    ("notice", 13),
+    ("notice", 14),
 ];
 /// The index from which a task is known although its row is gone.
 pub(super) const IDS: &str = "task_id";

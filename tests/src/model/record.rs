@@ -1,6 +1,6 @@
 //! What the model keeps of one task.
 
-use super::{START_MS, UNOBSERVED_MS};
+use super::{CANCEL_STUCK_MS, START_MS, UNOBSERVED_MS};
 use serde_json::{Value, json};
 
 /// A lease that ran out counts only after this.
@@ -246,7 +246,17 @@ impl Recorded {
             (Standing::Running, "gone") => Some("executor_gone"),
             (Standing::Running, "lease_expired") => Some("lease_expired"),
             (Standing::Running, _) if self.is_overdue(now) => Some("overdue"),
+            (Standing::Running, _)
+                if self.heartbeat_at.is_none()
+                    && self.progress_at.is_none()
+                    && self.lease_end.is_some_and(|(wall, _)| wall < now) =>
+            {
+                Some("never_heartbeated")
+            }
             (Standing::Running, "unknown") if now - last_word > UNOBSERVED_MS => Some("unobserved"),
+            (Standing::Running, _) if self.cancel.is_some_and(|(asked, _)| now - asked > CANCEL_STUCK_MS) => {
+                Some("cancel_stuck")
+            }
             _ => None,
         }
     }
