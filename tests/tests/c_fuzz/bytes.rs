@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::ffi::c_char;
 use std::ptr::null_mut;
 
-/// Every request of the vectors.
+/// Every request of the vectors, but for those that have files made: a changed one would make them anywhere.
 fn corpus() -> Vec<Vec<u8>> {
     let vectors = vector::read_all(&workspace().join("tests/vectors"));
     let steps = vectors.into_iter().flat_map(|vector| vector.steps);
@@ -23,7 +23,9 @@ fn corpus() -> Vec<Vec<u8>> {
         }
         Asked::Line(line) => line,
     });
-    lines.map(String::into_bytes).filter(|line| line.len() < 4_000).collect()
+    let writes_files =
+        |line: &str| line.contains("${folder}") || line.contains("\"backup\"") || line.contains("\"recover\"");
+    lines.filter(|line| line.len() < 4_000 && !writes_files(line)).map(String::into_bytes).collect()
 }
 
 fn mutated(dice: &mut Dice, corpus: &[Vec<u8>]) -> Vec<u8> {
