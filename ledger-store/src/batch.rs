@@ -4,11 +4,10 @@ use crate::caller::Written;
 use crate::config;
 use crate::connection::Conn;
 use crate::queue::{Job, Lead};
-use crate::read;
 use crate::sqlite::{Failure, Phase};
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Response, Seq};
+use bgledger_core::{Error, Response};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::path::Path;
@@ -20,8 +19,8 @@ const MOST: usize = 256;
 /// A batch that is committed, or failed: what each request came to, and the newest event.
 pub(crate) struct Batch {
     pub(crate) outcomes: Vec<(Arc<Job>, Result<Response, Error>)>,
-    /// The newest event, if the batch was committed.
-    pub(crate) newest: Option<Seq>,
+    /// Whether it was committed.
+    pub(crate) committed: bool,
 }
 
 impl Batch {
@@ -88,31 +87,30 @@ pub(crate) fn transact(
                 let others = jobs.iter().enumerate().filter(|(other, _)| *other != place);
                 lead.give_back(others.map(|(_, job)| Arc::clone(job)).collect());
                 let outcomes = vec![(Arc::clone(job), Err(explain(failure, job, Phase::Work)))];
-                return Ok(Batch { outcomes, newest: None });
+                return Ok(Batch { outcomes, committed: false });
             }
         }
     }
     match finish(sql, owes_sync) {
-        Ok(newest) => Ok(Batch { outcomes, newest: Some(newest) }),
+        Ok(()) => Ok(Batch { outcomes, committed: true }),
         Err((failure, phase)) => {
             roll_back(sql);
             let error = failure.explain(path, phase, 0);
-            Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), newest: None })
+            Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), committed: false })
         }
     }
 }
 
-/// Commits, and answers with the newest event.
-fn finish(sql: &Connection, owes_sync: bool) -> Result<Seq, (Failure, Phase)> {
-    let work = |error: rusqlite::Error| (error.into(), Phase::Work);
+/// Commits.
+fn finish(sql: &Connection, owes_sync: bool) -> Result<(), (Failure, Phase)> {
     if owes_sync {
         // What others recorded without a sync is told as recorded: it must be durable before that.
         let touch = "INSERT INTO meta VALUES ('touched', 1) ON CONFLICT DO UPDATE SET value = value + 1";
-        sql.prepare_cached(touch).and_then(|mut statement| statement.execute([])).map_err(work)?;
+        let touched = sql.prepare_cached(touch).and_then(|mut statement| statement.execute([]));
+        touched.map_err(|error| (error.into(), Phase::Work))?;
     }
-    let newest = read::last_seq(sql).map_err(|failure| (failure, Phase::Work))?;
     let committed = sql.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
-    committed.map(|_| newest).map_err(|error| (error.into(), Phase::Commit))
+    committed.map(drop).map_err(|error| (error.into(), Phase::Commit))
 }
 
 /// Carries out one request; if it fails, what it did is undone and the transaction goes on.
