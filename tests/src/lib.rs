@@ -2,8 +2,10 @@
 
 pub mod binary;
 pub mod clocked;
+pub mod content;
 pub mod damage;
 pub mod dice;
+pub mod disk;
 pub mod face;
 pub mod fault;
 pub mod history;
@@ -16,4 +18,5 @@ pub mod python;
 pub mod scratch;
 pub mod until;
 pub mod vector;
+pub mod vfs;
 pub mod wheel;
