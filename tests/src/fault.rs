@@ -18,6 +18,8 @@ pub enum Calls {
     Sync = 2,
     /// `statfs`, which answers that the file is on NFS, whatever the fault.
     Statfs = 3,
+    /// Every call that changes a file, a name, a lock or a mapping.
+    Any = 4,
 }
 
 /// What befalls the calls from the given one on.
@@ -65,6 +67,11 @@ impl Faults {
     /// Makes a command obey.
     pub fn govern(&self, command: &mut Command) {
         command.env("LD_PRELOAD", library()).env("BGLEDGER_TEST_FAULTS", &self.file);
+    }
+
+    /// Makes a command write down its calls on files, a line each, in a file.
+    pub fn note(command: &mut Command, notes: &Path) {
+        command.env("LD_PRELOAD", library()).env("BGLEDGER_TEST_CALLS", notes);
     }
 
     /// From now on, after so many calls that pass, every one fails.

@@ -13,6 +13,7 @@ pub mod holder;
 pub mod json;
 pub mod model;
 pub mod native;
+pub mod operations;
 pub mod pipe;
 pub mod python;
 pub mod scratch;

@@ -146,9 +146,12 @@ unsafe extern "C" fn get_system_call(vfs: *mut sqlite3_vfs, name: *const c_char)
 /// The dice that cut reads and writes into parts; 0: they are whole.
 static PARTS: AtomicU64 = AtomicU64::new(0);
 
+/// Calls that did less than they were asked for.
+static CUT: AtomicU64 = AtomicU64::new(0);
+
 /// From now on the system reads and writes as little as it likes at a time, as it may: for every file of this process
-/// that SQLite opens. Seed 0: as ever.
-pub fn in_parts(seed: u64) {
+/// that SQLite opens. Seed 0: as ever. Answers how many calls did less so far.
+pub fn in_parts(seed: u64) -> u64 {
     static ONCE: Once = Once::new();
     install();
     PARTS.store(seed, Ordering::SeqCst);
@@ -167,6 +170,7 @@ pub fn in_parts(seed: u64) {
         }
         assert!(known >= 2, "SQLite reads and writes by calls of other names");
     });
+    CUT.load(Ordering::SeqCst)
 }
 
 fn part(of: usize) -> usize {
@@ -176,7 +180,9 @@ fn part(of: usize) -> usize {
     }
     let next = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) | 1;
     PARTS.store(next, Ordering::SeqCst);
-    1 + usize::try_from(next >> 33).unwrap_or(0) % of
+    let part = 1 + usize::try_from(next >> 33).unwrap_or(0) % of;
+    CUT.fetch_add(u64::from(part < of), Ordering::SeqCst);
+    part
 }
 
 unsafe extern "C" fn read_part(file: c_int, out: *mut c_void, length: usize, at: libc::off_t) -> isize {

@@ -1,8 +1,8 @@
 //! The disk is full, and has room again: nobody restarts.
 
-use crate::{ask, handle};
 use bgledger_tests::content::{integrity, reader};
 use bgledger_tests::dice::{Dice, count};
+use bgledger_tests::operations::{ask, handle};
 use bgledger_tests::scratch::Scratch;
 use bgledger_tests::vfs::{Fault, Watch};
 use serde_json::Value;

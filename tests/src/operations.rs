@@ -1,6 +1,14 @@
-//! What is asked while the disk fails: one of every kind of request, of a ledger in which each has something to do.
+//! One of every kind of request, and a ledger in which each has something to do: for faults that meet them.
 
-use bgledger_tests::model::{START_MS, time};
+use crate::disk::Image;
+use crate::json;
+use crate::model::{START_MS, time};
+use crate::scratch::Scratch;
+use bgledger_core::{ExecutorSpec, runtime};
+use bgledger_store::{Ledger, OpenOptions};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A ledger in which there is something for everybody.
 const STAGE: [&str; 20] = [
@@ -27,11 +35,11 @@ const STAGE: [&str; 20] = [
 ];
 
 /// Nothing but that every connection is open.
-pub(crate) const WARM: [&str; 2] = [r#"{"list": {}}"#, r#"{"heartbeat": {"lookup": 2}}"#];
+pub const WARM: [&str; 2] = [r#"{"list": {}}"#, r#"{"heartbeat": {"lookup": 2}}"#];
 
 /// What an answer to a request that failed may mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Nothing is recorded.
     Reads,
     /// One transaction: all or nothing.
@@ -43,7 +51,7 @@ pub(crate) enum Kind {
 }
 
 /// The requests.
-pub(crate) const OPERATIONS: [(&str, Kind); 48] = [
+pub const OPERATIONS: [(&str, Kind); 48] = [
     (r#"{"create": {"label": "new", "key": "k", "task": "what to do"}}"#, Kind::Records),
     (r#"{"create": {"label": "new", "key": "k", "parent": 5, "flow": "F1", "start": {"lease": "1h"}}}"#, Kind::Records),
     (r#"{"create": {"label": "over", "key": "k", "session": "chat", "finish": {"status": "failed"}}}"#, Kind::Records),
@@ -97,17 +105,89 @@ pub(crate) const OPERATIONS: [(&str, Kind); 48] = [
     (r#"{"backup": {"to": "COPY", "replace": true}}"#, Kind::Reads),
 ];
 
-/// The requests that make the stage, at their time.
-pub(crate) fn stage() -> Vec<String> {
-    STAGE.iter().map(|line| at(line, START_MS)).collect()
-}
-
 /// A request at a time.
-pub(crate) fn at(line: &str, now: i64) -> String {
+pub fn at(line: &str, now: i64) -> String {
     line.replacen('{', &format!(r#"{{"now": "{}", "#, time(now)), 1)
 }
 
 /// When the disk fails: the lease and the patience of some are over, and some of what ended is kept no longer.
-pub(crate) fn later() -> i64 {
+pub fn later() -> i64 {
     START_MS + 2 * 86_400_000
+}
+
+/// The stage, ready to be copied; with a claim's word and the notice it holds.
+#[derive(Debug)]
+pub struct Template {
+    /// The files.
+    pub image: Image,
+    claim: String,
+    notice: String,
+}
+
+impl Template {
+    /// Makes it.
+    pub fn new() -> Template {
+        let scratch = Scratch::in_memory();
+        let path = scratch.ledger();
+        let ledger = handle(&path);
+        let answers: Vec<Value> = STAGE.map(|line| at(line, START_MS)).iter().map(|line| ask(&ledger, line)).collect();
+        answers
+            .iter()
+            .zip(STAGE.map(|line| at(line, START_MS)))
+            .for_each(|(answer, line)| assert!(answer["ok"].is_object(), "{line}: {answer}"));
+        let claimed = answers.iter().find(|answer| answer["ok"]["claim"].is_string()).expect("a claim");
+        let (claim, notice) = (claimed["ok"]["claim"].to_string(), claimed["ok"]["notices"][0]["notice"].to_string());
+        drop(ledger);
+        let image = Image::from([("ledger.db".to_owned(), std::fs::read(&path).expect("the file"))]);
+        Template { image, claim, notice }
+    }
+
+    /// A request at the time of the fault, with the stage's own names.
+    pub fn line(&self, line: &str) -> String {
+        at(line, later()).replace(r#""CLAIM""#, &self.claim).replace(r#""NOTICE""#, &self.notice)
+    }
+}
+
+impl Default for Template {
+    fn default() -> Template {
+        Template::new()
+    }
+}
+
+/// A handle on a test clock, opened as the command line opens it.
+pub fn handle(path: &Path) -> Ledger {
+    let options = OpenOptions {
+        runtime: runtime::CLI.into(),
+        executor: ExecutorSpec::External,
+        test_clock: true,
+        ..OpenOptions::default()
+    };
+    Ledger::open(path, options).expect("the ledger opens")
+}
+
+/// One request and its answer.
+pub fn ask(ledger: &Ledger, line: &str) -> Value {
+    json::parse(&ledger.answer(line)).expect("a response is JSON")
+}
+
+/// A text whose ids are told by the order in which they come.
+pub fn nameless(text: &str) -> String {
+    let mut names: BTreeMap<String, usize> = BTreeMap::new();
+    let (mut plain, mut word) = (String::with_capacity(text.len()), String::new());
+    for letter in text.chars().chain([' ']) {
+        if letter.is_ascii_hexdigit() || letter == '-' {
+            word.push(letter);
+            continue;
+        }
+        if word.len() >= 16 {
+            let next = names.len();
+            let name = names.entry(word.replace('-', "")).or_insert(next);
+            plain.push_str(&format!("ID{name}"));
+        } else {
+            plain.push_str(&word);
+        }
+        word.clear();
+        plain.push(letter);
+    }
+    plain
 }
