@@ -77,7 +77,10 @@ pub const OPERATIONS: [(&str, Kind); 48] = [
     (r#"{"flow_fail": {"flow": "F2", "revision": 2}}"#, Kind::Records),
     (r#"{"flow_cancel": {"flow": "F1"}}"#, Kind::Steps),
     (r#"{"config": {"set": {"audit.queued": "2h"}}}"#, Kind::Records),
-    (r#"{"acknowledge": {"code": "unobserved", "task": 9, "for": "1h"}}"#, Kind::Records),
+    (
+        r##"{"acknowledge": {"code": "stale_queued", "subject": "#1", "until": "2026-01-06T00:00:00.000Z"}}"##,
+        Kind::Records,
+    ),
     (
         r#"{"reconcile": {"runtime": "cron", "apply": true, "ended": [{"lookup": "r1", "end": {"status": "failed"}}]}}"#,
         Kind::Records,
