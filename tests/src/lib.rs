@@ -17,6 +17,7 @@ pub mod operations;
 pub mod pipe;
 pub mod python;
 pub mod scratch;
+pub mod soak;
 pub mod until;
 pub mod vector;
 pub mod vfs;

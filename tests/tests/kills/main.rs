@@ -77,24 +77,27 @@ impl Writer<'_> {
         let last = steps.last().map_or(0, |(_, state)| state.current);
         steps.push((format!(r#"{{"finish": {{"lookup": "run:{run}", "status": "{end}"}}}}"#), state(end, last)));
         for (request, after) in steps {
-            self.step(&run, &request, after);
+            if !self.step(&run, &request, after) {
+                return;
+            }
         }
     }
 
-    fn step(&mut self, run: &str, request: &str, after: Acknowledged) {
+    /// Asks until it is answered. Whether it was: not if the process died and nobody is to be killed any more.
+    fn step(&mut self, run: &str, request: &str, after: Acknowledged) -> bool {
         if let Some(known) = self.known.get_mut(run) {
             known.asked = Some(after.clone());
         }
         loop {
             match self.ask(request) {
-                Err(Gone) if self.kills.load(Ordering::Relaxed) >= self.wanted => return,
+                Err(Gone) if self.kills.load(Ordering::Relaxed) >= self.wanted => return false,
                 Err(Gone) => self.process = Piped::on(self.path),
                 Ok(response) => {
                     // Before it was killed it had started what it starts again under another name.
                     let is_started = response["error"]["code"] == "already_running" && after.status == "running";
                     assert!(is_started || response["ok"]["task"]["number"].is_u64(), "{request}: {response}");
                     self.known.insert(run.to_owned(), Known { told: after, asked: None });
-                    return;
+                    return true;
                 }
             }
         }
