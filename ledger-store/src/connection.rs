@@ -132,7 +132,13 @@ impl Conn {
     /// Opens an existing ledger for recording and brings it to this program's format.
     pub(crate) fn record(path: &Path, network: bool, deadline: &Deadline) -> Result<Conn, Error> {
         let conn = Conn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, false)?;
-        conn.set_up(true, network, deadline)
+        match conn.set_up(true, network, deadline) {
+            // SQLite says that it cannot open what it cannot make beside the file: that can be read.
+            Err(Error::Unreadable { path: shown, problem }) if !path.parent().is_some_and(platform::is_writable) => {
+                Err(Error::ReadOnly { path: shown, problem })
+            }
+            other => other,
+        }
     }
 
     /// Opens an existing ledger for reading; nothing is written, not even by SQLite.
