@@ -192,8 +192,8 @@ fn assert_synced_around_the_rename(calls: &[(String, PathBuf)], name: &str) {
             && !file.ends_with("-wal")
             && !file.ends_with("-shm")
     };
-    let of_draft = calls[..renamed].iter().filter(|(_, file)| is_draft(file));
-    let last = of_draft.last().map(|(call, _)| call.as_str());
+    let mut of_draft = calls[..renamed].iter().filter(|(_, file)| is_draft(file));
+    let last = of_draft.next_back().map(|(call, _)| call.as_str());
     assert_eq!(last, Some("sync"), "the file is synced after it was last written: {calls:#?}");
     let folder = calls[renamed].1.parent().expect("a folder");
     let synced = calls[renamed..].iter().any(|(call, file)| call == "sync" && file == folder);
