@@ -94,7 +94,9 @@ fn the_statuses_of_the_glossary_are_the_statuses() {
 
 #[test]
 fn every_file_that_a_page_names_is_there() {
-    for page in ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"] {
+    for page in
+        ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/reliability.md"]
+    {
         let text = read(page);
         let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|name| is_path(name));
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
