@@ -2,8 +2,9 @@
 //!
 //! Sectors of 512 bytes are whole or not there. What was not synced may be there in part: of each sector any of the
 //! versions written since. A name that was made or removed is sure once its folder was synced; until then the folder may
-//! have any beginning of what happened to it. A file that was renamed into its place is sure there: that the store syncs
-//! the file before and the folder after is for `tests/tests/syscalls.rs` to show.
+//! have any beginning of what happened to it. SQLite's file system sees no renaming: a file that it finds under a new name
+//! is sure there. That the store syncs the file before and the folder after is for `tests/tests/syscalls.rs` to show, and
+//! for what `recorder.rs` sees.
 
 use crate::dice::Dice;
 use crate::vfs::{Happening, Inode};
@@ -100,7 +101,8 @@ pub struct Disk {
     /// Files that were there at the start and have not been opened since.
     untouched: Image,
     names: BTreeMap<String, Inode>,
-    renamed: Vec<(String, Option<Inode>)>,
+    /// What happened to names and is not sure: each whole or not at all.
+    renamed: Vec<Vec<(String, Option<Inode>)>>,
     files: HashMap<Inode, Content>,
 }
 
@@ -129,12 +131,17 @@ impl Disk {
                 }
             }
             Happening::Deleted { name, names } => {
-                self.renamed.push((name.clone(), None));
+                self.renamed.push(vec![(name.clone(), None)]);
                 if *names && syncs {
                     self.sync_names();
                 }
             }
-            Happening::Synced { .. } | Happening::Told(_) => {}
+            Happening::Renamed { from, to } => {
+                let file = self.lately(from);
+                self.renamed.push(vec![(from.clone(), None), (to.clone(), file)]);
+            }
+            Happening::SyncedNames if syncs => self.sync_names(),
+            Happening::Synced { .. } | Happening::SyncedNames | Happening::Told(_) => {}
         }
     }
 
@@ -145,18 +152,18 @@ impl Disk {
             self.files.insert(file, Content { sure, unsure: Vec::new() });
         }
         if made {
-            self.renamed.push((name.to_owned(), Some(file)));
+            self.renamed.push(vec![(name.to_owned(), Some(file))]);
         } else if self.lately(name) != Some(file) {
             // It was renamed, or made by others.
             self.names.retain(|_, other| *other != file);
             self.names.insert(name.to_owned(), file);
-            self.renamed.retain(|(other, _)| other != name);
+            self.renamed.retain(|change| change.iter().all(|(other, _)| other != name));
         }
     }
 
     /// What a name leads to, as the processes see it.
     fn lately(&self, name: &str) -> Option<Inode> {
-        match self.renamed.iter().rev().find(|(other, _)| other == name) {
+        match self.renamed.iter().flatten().rev().find(|(other, _)| other == name) {
             Some((_, file)) => *file,
             None => self.names.get(name).copied(),
         }
@@ -167,7 +174,7 @@ impl Disk {
     }
 
     fn sync_names(&mut self) {
-        for (name, file) in std::mem::take(&mut self.renamed) {
+        for (name, file) in std::mem::take(&mut self.renamed).into_iter().flatten() {
             rename(&mut self.names, &mut self.untouched, name, file);
         }
     }
@@ -175,10 +182,8 @@ impl Disk {
     /// What it holds if the power goes now.
     pub fn after(&self, loss: Loss, dice: &mut Dice) -> Image {
         let (mut names, mut image) = (self.names.clone(), self.untouched.clone());
-        for (name, file) in &self.renamed {
-            if !loss.keeps(dice) {
-                break;
-            }
+        let kept = self.renamed.iter().take_while(|_| loss.keeps(dice)).count();
+        for (name, file) in self.renamed.iter().take(kept).flatten() {
             rename(&mut names, &mut image, name.clone(), *file);
         }
         for (name, file) in names {

@@ -16,6 +16,7 @@ pub mod native;
 pub mod operations;
 pub mod pipe;
 pub mod python;
+pub mod recorder;
 pub mod scratch;
 pub mod soak;
 pub mod until;

@@ -129,6 +129,15 @@ pub enum Happening {
         /// Whether the names in its folder were synced.
         names: bool,
     },
+    /// A file got another name; whatever had that one went.
+    Renamed {
+        /// Its name before.
+        from: String,
+        /// Its name now.
+        to: String,
+    },
+    /// The folder was synced.
+    SyncedNames,
     /// Somebody was told something, and relies on it.
     Told(usize),
 }

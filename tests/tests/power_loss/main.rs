@@ -4,6 +4,7 @@
 //!
 //! More of it: `cargo run --release -p bgledger-tests --bin soak -- power-loss --count 50000`.
 
+mod processes;
 mod threads;
 mod workload;
 
@@ -315,4 +316,21 @@ fn a_power_loss_takes_nothing_from_threads_that_share_commits() {
     let mut control = Tally::default();
     threads::lose(seed, CUTS, false, &mut control);
     assert!(!control.wrong.is_empty(), "a disk that does not sync is not found out");
+}
+
+/// Several processes, with all that they do to files, from the making of the ledger on.
+#[test]
+fn a_power_loss_takes_nothing_from_processes() {
+    let (many, seed) = (count("BGLEDGER_POWER_LOSSES", 1_000) / 4, Dice::seed("BGLEDGER_POWER_SEED", 1));
+    let mut tally = Tally::default();
+    for number in 0..many.div_ceil(CUTS) as u64 {
+        let seed = seed.wrapping_mul(104_729).wrapping_add(number);
+        processes::play(seed).lose(seed, CUTS, true, &mut tally);
+    }
+    println!("{} power losses under four processes: {:?}", tally.losses, tally.wrong);
+    assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
+    let mut control = Tally::default();
+    processes::play(seed).lose(seed, CUTS, false, &mut control);
+    let wrong: usize = control.wrong.values().sum();
+    assert!(wrong * 5 > control.losses, "{wrong} of {} were found on a disk that does not sync", control.losses);
 }

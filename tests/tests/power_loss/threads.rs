@@ -17,13 +17,13 @@ const THREADS: u64 = 4;
 const NOW: &str = "2026-01-02T00:00:00Z";
 
 /// A task at a revision, which somebody was told of.
-type Told = (String, u64);
+pub(crate) type Told = (String, u64);
 
-struct Story {
-    happened: Vec<Happening>,
-    told: Vec<Told>,
+pub(crate) struct Story {
+    pub(crate) happened: Vec<Happening>,
+    pub(crate) told: Vec<Told>,
     /// Every event, by its place.
-    events: BTreeMap<i64, String>,
+    pub(crate) events: BTreeMap<i64, String>,
 }
 
 fn play(seed: u64) -> Story {
@@ -65,33 +65,39 @@ fn play(seed: u64) -> Story {
     Story { happened: watch.happened(), told: told.into_inner().expect("a list"), events }
 }
 
-fn events(sql: &Connection) -> rusqlite::Result<BTreeMap<i64, String>> {
+pub(crate) fn events(sql: &Connection) -> rusqlite::Result<BTreeMap<i64, String>> {
     let query = "SELECT seq, task || ' ' || prev || ' ' || kind || ' ' || coalesce(data, '') FROM event";
     sql.prepare(query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// The power goes at some moments of a story of its own.
 pub(crate) fn lose(seed: u64, many: usize, syncs: bool, tally: &mut Tally) {
-    let story = play(seed);
-    let mut dice = Dice::new(seed ^ 0xD15C);
-    let mut disk = Disk::of(&Image::new());
-    let (mut place, mut kept) = (0, true);
-    let mut told: BTreeMap<&str, u64> = BTreeMap::new();
-    for moment in moments(&story.happened, many, &mut dice) {
-        for happening in &story.happened[place..moment] {
-            if let Happening::Told(what) = happening {
-                let (run, revision) = &story.told[*what];
-                told.insert(run, *revision);
-                kept = syncs;
+    play(seed).lose(seed, many, syncs, tally);
+}
+
+impl Story {
+    /// The power goes at some moments of it. `syncs`: as for the stories of one thread.
+    pub(crate) fn lose(&self, seed: u64, many: usize, syncs: bool, tally: &mut Tally) {
+        let mut dice = Dice::new(seed ^ 0xD15C);
+        let mut disk = Disk::of(&Image::new());
+        let (mut place, mut kept) = (0, true);
+        let mut told: BTreeMap<&str, u64> = BTreeMap::new();
+        for moment in moments(&self.happened, many, &mut dice) {
+            for happening in &self.happened[place..moment] {
+                if let Happening::Told(what) = happening {
+                    let (run, revision) = &self.told[*what];
+                    told.insert(run, *revision);
+                    kept = syncs;
+                }
+                disk.follow(happening, kept);
             }
-            disk.follow(happening, kept);
+            place = moment;
+            let found = look(&disk.after(Loss::any(&mut dice), &mut dice), self, &told);
+            if syncs && found.is_err() {
+                eprintln!("story {seed}: {found:?} after {moment} of {}", self.happened.len());
+            }
+            tally.note(found);
         }
-        place = moment;
-        let found = look(&disk.after(Loss::any(&mut dice), &mut dice), &story, &told);
-        if syncs && found.is_err() {
-            eprintln!("story {seed} of threads: {found:?} after {moment} of {}", story.happened.len());
-        }
-        tally.note(found);
     }
 }
 
