@@ -12,6 +12,7 @@ pub mod history;
 pub mod holder;
 pub mod json;
 pub mod model;
+pub mod mutants;
 pub mod native;
 pub mod operations;
 pub mod pipe;

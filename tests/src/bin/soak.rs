@@ -3,7 +3,9 @@
 //! `cargo run --release -p bgledger-tests --bin soak -- NAME [--count N] [--seed S]`
 //!
 //! Without a name it tells which there are. It runs the harness's test, as `cargo test` does, and ends as that does.
+//! `mutants [BUG…]` compiles each planted bug and shows which harness finds it.
 
+use bgledger_tests::mutants;
 use bgledger_tests::soak::{HARNESSES, Harness};
 use std::process::{Command, ExitCode};
 
@@ -15,6 +17,10 @@ fn main() -> ExitCode {
             list();
             ExitCode::SUCCESS
         }
+        ["mutants", bugs @ ..] => match mutants::run(bugs) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        },
         [name, options @ ..] => match (HARNESSES.iter().find(|harness| harness.name == *name), parse(options)) {
             (Some(harness), Some((count, seed))) => run(harness, count, seed),
             _ => {
@@ -30,6 +36,7 @@ fn list() {
     for Harness { name, does, count: (_, much), .. } in HARNESSES {
         println!("{name:<12} {does} ({much})");
     }
+    println!("mutants      planted bugs are compiled, and looked for by the harnesses; takes the names of some");
 }
 
 /// The count and the seed that were given.
