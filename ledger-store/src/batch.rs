@@ -8,7 +8,7 @@ use crate::read;
 use crate::sqlite::{Failure, Phase};
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Response, Seq};
+use bgledger_core::{Error, Response, Seq, planted};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::path::Path;
@@ -91,6 +91,13 @@ pub(crate) fn transact(
                 return Ok(Batch { outcomes, newest: None });
             }
         }
+    }
+    if planted("acknowledge_before_commit") {
+        outcomes.iter().for_each(|(job, outcome)| job.settle(outcome.clone()));
+        lead.announce();
+    }
+    if planted("memory_first") && !syncs {
+        return Ok(Batch { outcomes, newest: Some(read::last_seq(sql)?) });
     }
     match finish(sql, owes_sync) {
         Ok(newest) => Ok(Batch { outcomes, newest: Some(newest) }),

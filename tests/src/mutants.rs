@@ -24,15 +24,15 @@ pub const MUTANTS: [(&str, &str); 12] = [
 ];
 
 /// The harnesses that look for them: a test, which of its tests, and how much of it.
-const PANEL: [(&str, &str, &str, &[(&str, &str)]); 8] = [
-    ("power-loss", "power_loss", "", &[("BGLEDGER_POWER_LOSSES", "400")]),
-    ("io-faults", "io_faults", "", &[("BGLEDGER_FAULT_STRIDE", "23")]),
-    ("syscalls", "syscalls", "", &[("BGLEDGER_SYSCALL_STRIDE", "23")]),
-    ("kills", "kills", "", &[("BGLEDGER_KILLS", "100")]),
-    ("fork", "fork", "", &[]),
-    ("model", "model", "", &[]),
-    ("vectors", "conformance", "every_vector_holds_in_this_process", &[]),
-    ("clock", "clock", "", &[]),
+const PANEL: [(&str, &str, &str, &str); 8] = [
+    ("power-loss", "power_loss", "", "BGLEDGER_POWER_LOSSES=400"),
+    ("io-faults", "io_faults", "", "BGLEDGER_FAULT_STRIDE=23"),
+    ("syscalls", "syscalls", "", "BGLEDGER_SYSCALL_STRIDE=23"),
+    ("kills", "kills", "", "BGLEDGER_KILLS=100"),
+    ("fork", "fork", "", ""),
+    ("model", "model", "", ""),
+    ("vectors", "conformance", "every_vector_holds_in_this_process", ""),
+    ("clock", "clock", "", ""),
 ];
 /// A harness that hangs has found something, too.
 const MOST_SECONDS: &str = "300";
@@ -54,8 +54,9 @@ pub fn run(only: &[&str]) -> bool {
     println!("|---|{}", "---|".repeat(columns.len()));
     let is_clean = row("none").is_some_and(|found| found.iter().all(|found| *found == Found::Nothing));
     let wanted = names.into_iter().filter(|name| only.is_empty() || only.contains(name));
-    let missed: BTreeSet<&str> =
-        wanted.filter(|name| row(name).is_none_or(|found| found.iter().all(|found| *found == Found::Nothing))).collect();
+    let missed: BTreeSet<&str> = wanted
+        .filter(|name| row(name).is_none_or(|found| found.iter().all(|found| *found == Found::Nothing)))
+        .collect();
     if !is_clean {
         println!("something is found where nothing is planted");
     }
@@ -67,7 +68,7 @@ pub fn run(only: &[&str]) -> bool {
 
 /// Runs every harness over one bug; `None`: it does not compile.
 fn row(name: &str) -> Option<Vec<Found>> {
-    if !cargo(name, &["test", "--no-run"], &[]) {
+    if !cargo(name, &["test", "--no-run"], "") {
         println!("| `{name}` | it does not compile |");
         return None;
     }
@@ -84,12 +85,12 @@ fn row(name: &str) -> Option<Vec<Found>> {
 }
 
 /// Whether cargo ends well, in a target folder of its own.
-fn cargo(planted: &str, arguments: &[&str], much: &[(&str, &str)]) -> bool {
+fn cargo(planted: &str, arguments: &[&str], much: &str) -> bool {
     let mut command = Command::new("timeout");
     let patience = if arguments.contains(&"--no-run") { "3600" } else { MOST_SECONDS };
     command.arg(patience).arg(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(arguments).args(["--quiet", "--locked", "--package", "bgledger-tests"]);
-    command.env("CARGO_TARGET_DIR", workspace().join("target/mutants")).envs(much.iter().copied());
+    command.env("CARGO_TARGET_DIR", workspace().join("target/mutants")).envs(much.split_once('='));
     command.env("BGLEDGER_PLANTED", planted).current_dir(workspace());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().expect("timeout runs").success()

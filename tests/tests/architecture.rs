@@ -2,6 +2,7 @@
 
 use bgledger_core::Status;
 use bgledger_tests::binary::workspace;
+use bgledger_tests::mutants::MUTANTS;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,17 @@ fn unsafe_code_is_where_it_is_said_to_be() {
     });
     assert_eq!(found, UNSAFE.map(str::to_owned).into());
     assert!(read("ledger-core/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+}
+
+/// What is planted is what is looked for.
+#[test]
+fn every_planted_bug_is_known() {
+    let mut planted = BTreeSet::new();
+    each_line(&["ledger-"], |_, line| {
+        let names = line.split("planted(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        planted.extend(names.map(str::to_owned));
+    });
+    assert_eq!(planted, MUTANTS.map(|(name, _)| name.to_owned()).into());
 }
 
 #[test]
