@@ -103,6 +103,7 @@ pub(crate) fn transact(
         Ok(newest) => Ok(Batch { outcomes, newest: Some(newest) }),
         Err((failure, phase)) => {
             roll_back(sql);
+            conn.doubt();
             let error = failure.explain(path, phase, 0);
             Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), newest: None })
         }

@@ -1,5 +1,6 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
+use crate::doubt;
 use crate::locks;
 use crate::mark;
 use crate::platform::{self, FileIdentity, FileSystem};
@@ -36,6 +37,8 @@ pub(crate) struct Conn {
     /// Pages in the WAL after the last commit.
     wal_pages: Arc<AtomicI64>,
     full_sync: Cell<bool>,
+    /// Whether a sync may have failed since the `-wal` was last known to be whole on the disk.
+    doubtful: Cell<bool>,
     /// What the file looked like when it was opened to be read as it lies there, without locks.
     immutable: Option<Look>,
     /// Whether it was opened to the end: only then may closing it touch the `-wal`.
@@ -177,6 +180,7 @@ impl Conn {
             database,
             wal_pages: Arc::new(AtomicI64::new(0)),
             full_sync: Cell::new(true),
+            doubtful: Cell::new(false),
             immutable: immutable.then(|| look(path)).flatten(),
             ready: false,
         })
@@ -260,8 +264,23 @@ impl Conn {
         platform::identity(&self.path).ok().flatten() != Some(self.database)
     }
 
+    /// Says that a sync may have failed; see [`crate::doubt`]. What cannot be mended now is before the next commit.
+    pub(crate) fn doubt(&self) {
+        self.doubtful.set(true);
+        let _ = self.settle_doubt();
+    }
+
+    fn settle_doubt(&self) -> Result<(), Failure> {
+        if self.doubtful.get() && !planted("believe_second_sync") {
+            doubt::rewrite_wal(&self.sql)?;
+            self.doubtful.set(false);
+        }
+        Ok(())
+    }
+
     /// Makes the next commits sync, or not.
-    pub(crate) fn sync(&self, full: bool) -> Result<(), rusqlite::Error> {
+    pub(crate) fn sync(&self, full: bool) -> Result<(), Failure> {
+        self.settle_doubt()?;
         let full = full && !planted("skip_fsync");
         if self.full_sync.get() != full {
             self.sql.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
@@ -279,7 +298,9 @@ impl Conn {
     pub(crate) fn checkpoint(&self) {
         let _patience = turnstile::patience(Deadline::after(std::time::Duration::ZERO));
         // A checkpoint that cannot run now runs after a later commit.
-        let _ = self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_err() {
+            self.doubt();
+        }
         self.wal_pages.store(0, Ordering::Relaxed);
     }
 

@@ -130,6 +130,7 @@ impl Disk {
                     self.sync_names();
                 }
             }
+            Happening::Forsaken { file } => self.content(*file).unsure.clear(),
             Happening::Deleted { name, names } => {
                 self.renamed.push(vec![(name.clone(), None)]);
                 if *names && syncs {

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files in which system calls and forks need `unsafe`; the tests may do as they need.
-const UNSAFE: [&str; 18] = [
+const UNSAFE: [&str; 19] = [
     "ledger-cli/src/supervise/gate.rs",
     "ledger-cli/src/supervise/signals.rs",
     "ledger-ffi/src/argument.rs",
@@ -22,6 +22,7 @@ const UNSAFE: [&str; 18] = [
     "ledger-ffi/src/wait.rs",
     "ledger-ffi/src/watch.rs",
     "ledger-store/src/connection.rs",
+    "ledger-store/src/doubt.rs",
     "ledger-store/src/engine.rs",
     "ledger-store/src/locks.rs",
     "ledger-store/src/mark.rs",
@@ -93,7 +94,7 @@ fn every_planted_bug_is_known() {
         let names = line.split("planted(\"").skip(1).filter_map(|rest| rest.split('"').next());
         planted.extend(names.map(str::to_owned));
     });
-    assert_eq!(planted, MUTANTS.map(|(name, _)| name.to_owned()).into());
+    assert_eq!(planted, MUTANTS.map(|(name, ..)| name.to_owned()).into());
 }
 
 #[test]

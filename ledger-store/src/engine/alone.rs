@@ -60,9 +60,14 @@ impl Engine {
             return Ok(Ended::Replaced);
         }
         let _patience = turnstile::patience(*deadline);
-        writer.conn.sync(true).map_err(|error| explain(error.into()))?;
+        writer.conn.sync(true).map_err(explain)?;
         let whole = |sql: &Connection| Ok((work(sql)?, read::last_seq(sql)?));
-        let (done, newest) = in_immediate(writer.conn.sql(), whole).map_err(explain)?;
+        let (done, newest) = in_immediate(writer.conn.sql(), whole).map_err(|failure| {
+            if let Failure::Storage(_) = failure {
+                writer.conn.doubt();
+            }
+            explain(failure)
+        })?;
         if !writer.conn.is_in_place() {
             return Ok(Ended::Stranded(done));
         }

@@ -3,7 +3,7 @@
 //! `cargo run --release -p bgledger-tests --bin soak -- NAME [--count N] [--seed S]`
 //!
 //! Without a name it tells which there are. It runs the harness's test, as `cargo test` does, and ends as that does.
-//! `mutants [BUG…]` compiles each planted bug and shows which harness finds it.
+//! `mutants [all] [BUG…]` compiles each planted bug and shows which harness finds it.
 
 use bgledger_tests::mutants;
 use bgledger_tests::soak::{HARNESSES, Harness};

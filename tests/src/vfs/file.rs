@@ -130,10 +130,14 @@ unsafe extern "C" fn truncate(file: *mut sqlite3_file, length: sqlite3_int64) ->
 unsafe extern "C" fn sync(file: *mut sqlite3_file, flags: c_int) -> c_int {
     unsafe {
         let real = |m: &sqlite3_io_methods, inner| m.xSync.map_or(NONE, |sync| sync(inner, flags));
-        hand_on(file, Call::Sync, real, |watched| {
-            let names = watched.names.swap(false, Ordering::SeqCst);
+        let done = hand_on(file, Call::Sync, real, |watched| {
+            let names = watched.names.load(Ordering::SeqCst);
             Some(Happening::Synced { file: watched.inode, names })
-        })
+        });
+        if done == ffi::SQLITE_OK {
+            (*(*file.cast::<File>()).watched).names.store(false, Ordering::SeqCst);
+        }
+        done
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Fault {
     Io,
     /// ENOSPC, for what needs room: writes, and the making of files and of the `-shm`.
     Full,
+    /// EIO, for syncs alone: what they were to keep is dropped.
+    Sync,
     /// EROFS, for what changes the disk: the file system was mounted anew to be read.
     ReadOnly,
 }
@@ -57,6 +59,8 @@ impl Fault {
     /// What SQLite is told; `None`: such a call does not fail in that way.
     fn code(self, call: Call, makes: bool) -> Option<c_int> {
         match (self, call) {
+            (Fault::Sync, Call::Sync) => Some(ffi::SQLITE_IOERR_FSYNC),
+            (Fault::Sync, _) => None,
             (Fault::Io, Call::Open) => Some(ffi::SQLITE_CANTOPEN),
             (Fault::Io, Call::Read) => Some(ffi::SQLITE_IOERR_READ),
             (Fault::Io, Call::Write) => Some(ffi::SQLITE_IOERR_WRITE),
@@ -121,6 +125,11 @@ pub enum Happening {
         file: Inode,
         /// Whether the names in its folder were, too.
         names: bool,
+    },
+    /// A file was to be synced and was not: the system has given up what was written to it since.
+    Forsaken {
+        /// Which.
+        file: Inode,
     },
     /// A name was removed. `names`: and the folder synced.
     Deleted {
@@ -231,6 +240,11 @@ impl Watch {
                 state.last = Some(call);
                 if !order.lasting {
                     state.order = None;
+                }
+                if let Some(log) = &mut state.log
+                    && let Some(Happening::Synced { file, .. }) = happening()
+                {
+                    log.push(Happening::Forsaken { file });
                 }
                 return code;
             }

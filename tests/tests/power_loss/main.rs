@@ -15,10 +15,10 @@ use bgledger_tests::dice::{Dice, count};
 use bgledger_tests::disk::{Disk, Image, Loss, put_into};
 use bgledger_tests::json;
 use bgledger_tests::scratch::Scratch;
-use bgledger_tests::vfs::{Happening, Watch};
+use bgledger_tests::vfs::{Fault, Happening, Watch};
 use rusqlite::Connection;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use workload::Workload;
@@ -38,6 +38,8 @@ pub(crate) struct Story {
     promised: Vec<bool>,
     /// Whether it passed through other states: requests of several transactions.
     between: bool,
+    /// Whether syncs failed: of a request whose sync did, nobody knows whether it is there.
+    doubtful: bool,
 }
 
 /// What was found wrong after a loss.
@@ -78,6 +80,11 @@ fn checkpoint(path: &Path, dice: &mut Dice) {
 
 /// Plays a story of so many requests. `full` of a hundred are asked through a durable handle.
 fn play(seed: u64, requests: usize, full: u64, long: bool) -> Story {
+    play_on(seed, requests, full, long, false)
+}
+
+/// The same on a disk of which now and then a sync fails: what it was to keep is dropped for good.
+fn play_on(seed: u64, requests: usize, full: u64, long: bool, failing: bool) -> Story {
     let scratch = Scratch::in_memory();
     let path = scratch.ledger();
     let watch = Watch::over(path.parent().expect("a folder"));
@@ -91,10 +98,15 @@ fn play(seed: u64, requests: usize, full: u64, long: bool) -> Story {
             handles.get_or_insert_with(|| (open(&path, Durability::Full), open(&path, Durability::Relaxed)));
         let is_full = workload.dice().below(100) < full;
         let asked = workload.next();
+        if failing && workload.dice().below(8) == 0 {
+            watch.order(Fault::Sync, workload.dice().below(3), false);
+        }
         let answer = ask(if is_full { durable } else { relaxed }, &asked.line);
+        let (struck, _) = watch.relent();
         workload.learn(&answer);
         let code = answer["error"]["class"].as_str().unwrap_or("done");
-        assert!(["done", "refused", "not_found"].contains(&code), "seed {seed}: {}: {answer}", asked.line);
+        let in_doubt = struck > 0 && ["unknown", "failed"].contains(&code);
+        assert!(in_doubt || ["done", "refused", "not_found"].contains(&code), "seed {seed}: {}: {answer}", asked.line);
         between |= !asked.at_once;
         states.push(state(&path));
         promised.push(is_full && asked.promised && answer["ok"].is_object());
@@ -105,7 +117,7 @@ fn play(seed: u64, requests: usize, full: u64, long: bool) -> Story {
             _ => {}
         }
     }
-    Story { start: Image::new(), happened: watch.happened(), states, promised, between }
+    Story { start: Image::new(), happened: watch.happened(), states, promised, between, doubtful: failing }
 }
 
 /// What losses came to.
@@ -203,6 +215,7 @@ fn go_on(
         Some(_) => {}
         // A new ledger without anything.
         None if acknowledged == 0 && !found.contains("\ntask|") => {}
+        None if story.doubtful => has_all(&story.states[acknowledged], &found)?,
         None if story.between => is_between(story, &found, acknowledged)?,
         None => return Err(Wrong::Strange),
     }
@@ -224,10 +237,18 @@ fn go_on(
             states: vec![found, after],
             promised: vec![true; 2],
             between: false,
+            doubtful: false,
         };
         lose(&next, 3, true, depth - 1, dice, tally);
     }
     Ok(same)
+}
+
+/// Whether every event is there that was acknowledged.
+fn has_all(acknowledged: &str, found: &str) -> Result<(), Wrong> {
+    let there: HashSet<&str> = found.lines().collect();
+    let is_lost = acknowledged.lines().any(|line| line.starts_with("event|") && !there.contains(line));
+    if is_lost { Err(Wrong::Lost) } else { Ok(()) }
 }
 
 /// Whether a state that was seen after no request may lie between two: at least what was acknowledged, and no event that
@@ -240,7 +261,7 @@ fn is_between(story: &Story, found: &str, acknowledged: usize) -> Result<(), Wro
     if seq(found) < seq(&story.states[acknowledged]) {
         return Err(Wrong::Lost);
     }
-    let ever: std::collections::HashSet<&str> =
+    let ever: HashSet<&str> =
         story.states.iter().flat_map(|state| state.lines()).filter(|line| line.starts_with("event|")).collect();
     match events(found).iter().all(|event| ever.contains(event.as_str())) {
         true => Ok(()),
@@ -292,6 +313,15 @@ fn relaxed_loses_only_the_newest() {
     println!("{} power losses, relaxed, {} of them without the newest", tally.losses, tally.shortened);
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
     assert!(tally.shortened > tally.losses / 10, "a relaxed ledger that syncs all the same: {}", tally.shortened);
+}
+
+/// A sync fails, what it was to keep is gone, and later the power goes: what was told as recorded is there all the same.
+#[test]
+fn a_failed_sync_takes_nothing_that_was_acknowledged() {
+    let (many, seed) = (count("BGLEDGER_POWER_LOSSES", 1_000) / 4, Dice::seed("BGLEDGER_POWER_SEED", 1));
+    let tally = losses(many, seed, true, |seed| play_on(seed, 60, 100, false, true));
+    println!("{} power losses after failed syncs, {} of them without the newest", tally.losses, tally.shortened);
+    assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
 }
 
 /// The control: a disk that only says that it synced is found out.
