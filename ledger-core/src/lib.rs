@@ -40,6 +40,7 @@ mod json;
 mod liveness;
 mod lookup;
 mod notice;
+mod planted;
 pub mod reconcile;
 mod record;
 mod request;
@@ -71,6 +72,7 @@ pub use notice::{
     Filter, Notice, NoticeClaim, NoticeCommand, NoticeDecision, NoticeId, NoticeState, Owed, Recipient, SILENCED,
     Since, Subscriber, decide_notice, message, owed, pace,
 };
+pub use planted::planted;
 pub use record::{Artifact, Cancel, Executor, Failure, Group, Lease, Output, ProgressPoint, Task, Usage};
 pub use request::{
     Acknowledge, Audit, Backup, Call, CancelRequest, ClaimSpec, CommandName, Config, Create, Doctor, Drain, EndSpec,

@@ -130,6 +130,9 @@ pub fn judge(task: &Task, seen: &Observation, at: &Moment) -> Liveness {
     match (lease_state(task, at), &process) {
         (LeaseState::Expired(evidence), _) => Liveness::Gone(evidence),
         (LeaseState::Holds, _) | (LeaseState::None, Process::Alive) => Liveness::Alive,
+        (LeaseState::None, _) if crate::planted("sweep_without_evidence") => {
+            Liveness::Gone(Evidence::LeaseExpired { expired_at: None, overdue: LEASE_GRACE, monotonic: false })
+        }
         (LeaseState::None, Process::Unknown | Process::Dead(_)) => Liveness::Unknown,
     }
 }

@@ -7,7 +7,7 @@ use crate::queue::{Job, Lead};
 use crate::sqlite::{Failure, Phase};
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Response};
+use bgledger_core::{Error, Response, planted};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::path::Path;
@@ -87,13 +87,22 @@ pub(crate) fn transact(
         }
     };
     let owes_sync = jobs.iter().zip(&done).any(|(job, (_, wrote))| full(job) && !wrote);
+    let batch = |jobs: Vec<Arc<Job>>, done: Done| Batch {
+        outcomes: jobs.into_iter().zip(done).map(|(job, (outcome, _))| (job, outcome)).collect(),
+        committed: true,
+    };
+    if planted("acknowledge_before_commit") {
+        jobs.iter().zip(&done).for_each(|(job, (outcome, _))| job.settle(outcome.clone()));
+        lead.announce();
+    }
+    if planted("memory_first") && !syncs {
+        return Ok(batch(jobs, done));
+    }
     match finish(sql, owes_sync) {
-        Ok(()) => {
-            let outcomes = jobs.into_iter().zip(done).map(|(job, (outcome, _))| (job, outcome)).collect();
-            Ok(Batch { outcomes, committed: true })
-        }
+        Ok(()) => Ok(batch(jobs, done)),
         Err((failure, phase)) => {
             roll_back(sql);
+            conn.doubt();
             let error = failure.explain(path, phase, 0);
             Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), committed: false })
         }

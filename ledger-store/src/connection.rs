@@ -1,12 +1,13 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
+use crate::doubt;
 use crate::locks;
 use crate::mark;
 use crate::platform::{self, FileSystem, Standing};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};
-use bgledger_core::Error;
+use bgledger_core::{Error, planted};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::cell::Cell;
@@ -40,6 +41,8 @@ pub(crate) struct Conn {
     full_sync: Cell<bool>,
     /// When it is looked next whether the files are in place, on the monotonic clock.
     next_look_ms: Cell<i64>,
+    /// Whether a sync may have failed since the `-wal` was last known to be whole on the disk.
+    doubtful: Cell<bool>,
     /// What the file looked like when it was opened to be read as it lies there, without locks.
     immutable: Option<Look>,
     /// Whether it was opened to the end: only then may closing it touch the `-wal`.
@@ -136,7 +139,13 @@ impl Conn {
     /// Opens an existing ledger for recording and brings it to this program's format.
     pub(crate) fn record(path: &Path, network: bool, deadline: &Deadline) -> Result<Conn, Error> {
         let conn = Conn::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, false)?;
-        conn.set_up(true, network, deadline)
+        match conn.set_up(true, network, deadline) {
+            // SQLite says that it cannot open what it cannot make beside the file: that can be read.
+            Err(Error::Unreadable { path: shown, problem }) if !path.parent().is_some_and(platform::is_writable) => {
+                Err(Error::ReadOnly { path: shown, problem })
+            }
+            other => other,
+        }
     }
 
     /// Opens an existing ledger for reading; nothing is written, not even by SQLite.
@@ -175,6 +184,7 @@ impl Conn {
             wal_pages: Arc::new(AtomicI64::new(0)),
             full_sync: Cell::new(true),
             next_look_ms: Cell::new(0),
+            doubtful: Cell::new(false),
             immutable: immutable.then(|| look(path)).flatten(),
             ready: false,
         })
@@ -274,8 +284,24 @@ impl Conn {
         !self.database.is_in_place()
     }
 
+    /// Says that a sync may have failed; see [`crate::doubt`]. What cannot be mended now is before the next commit.
+    pub(crate) fn doubt(&self) {
+        self.doubtful.set(true);
+        let _ = self.settle_doubt();
+    }
+
+    fn settle_doubt(&self) -> Result<(), Failure> {
+        if self.doubtful.get() && !planted("believe_second_sync") {
+            doubt::rewrite_wal(&self.sql)?;
+            self.doubtful.set(false);
+        }
+        Ok(())
+    }
+
     /// Makes the next commits sync, or not.
-    pub(crate) fn sync(&self, full: bool) -> Result<(), rusqlite::Error> {
+    pub(crate) fn sync(&self, full: bool) -> Result<(), Failure> {
+        self.settle_doubt()?;
+        let full = full && !planted("skip_fsync");
         if self.full_sync.get() != full {
             self.sql.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
             self.full_sync.set(full);
@@ -292,7 +318,9 @@ impl Conn {
     pub(crate) fn checkpoint(&self) {
         let _patience = turnstile::patience(Deadline::after(std::time::Duration::ZERO));
         // A checkpoint that cannot run now runs after a later commit.
-        let _ = self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        if self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_err() {
+            self.doubt();
+        }
         self.wal_pages.store(0, Ordering::Relaxed);
     }
 
@@ -304,7 +332,7 @@ impl Conn {
 
 impl Drop for Conn {
     fn drop(&mut self) {
-        if self.pid != platform::own_pid() {
+        if self.pid != platform::own_pid() && !planted("close_on_fork") {
             // A forked child may neither use nor close its parent's connection: it is leaked.
             return;
         }

@@ -25,6 +25,7 @@ mod cancel;
 mod config;
 mod connection;
 mod doctor;
+mod doubt;
 mod engine;
 mod find;
 mod flows;

@@ -14,7 +14,7 @@ use crate::sweep;
 use crate::verify;
 use bgledger_core::{
     Error, Event, Events, History, HistoryEvent, List, Millis, Moment, Request, Response, Seq, Shown, StatsReport,
-    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, UnreadableTask, Watch, bounds,
+    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, UnreadableTask, Watch, bounds, planted,
 };
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -102,7 +102,8 @@ fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<T
     filter.test("LIMIT ?", i64::from(limit) + 1);
     let limit_clause = filter.tests.pop().unwrap_or_default();
     let tests = if filter.tests.is_empty() { "true".to_owned() } else { filter.tests.join(" AND ") };
-    let query = row::select(&format!("WHERE {tests} ORDER BY number DESC {limit_clause}"));
+    let order = if planted("order_by_clock") { "created_at" } else { "number" };
+    let query = row::select(&format!("WHERE {tests} ORDER BY {order} DESC {limit_clause}"));
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query(rusqlite::params_from_iter(filter.values))?;
     let (mut tasks, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), TaskNumber(0), None);

@@ -9,7 +9,7 @@ use crate::world::World;
 use bgledger_core::{
     Answer, Birth, Command, Delivery, Error, Event, EventKind, Evidence, HistoryEvent, Import, Liveness, Millis,
     Moment, Recipient, SILENCED, Seq, Subscriber, Task, TaskId, TaskNumber, TaskView, decide, decide_import, evolve,
-    judge, owed, pace,
+    judge, owed, pace, planted,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -86,6 +86,9 @@ fn apply(sql: &Connection, stored: Stored, events: &[Event], now: Millis) -> Res
         seqs.push(last_event);
     }
     task.revision += 1;
+    if planted("two_transactions") {
+        sql.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+    }
     notices(sql, &task, events, &seqs, now)?;
     Ok(Stored { task, last_event })
 }

@@ -6,7 +6,7 @@ use crate::row;
 use crate::sqlite::Failure;
 use bgledger_core::audit::{Code, Finding, unproved};
 use bgledger_core::{Event, Folded, Seq, TaskNumber, VerifyReport, fold, same_but_for_heartbeats, says_the_same};
-use rusqlite::Connection;
+use rusqlite::{Connection, ffi};
 
 /// Problems told; there may be more.
 const PROBLEMS: usize = 1_000;
@@ -85,14 +85,37 @@ impl Problem {
 
 /// What SQLite finds wrong with the file: the first twenty things. `fully`: the indexes too.
 pub(crate) fn integrity(sql: &Connection, fully: bool) -> Result<Vec<String>, Failure> {
+    let found = damage(sql, fully)?;
+    // A page that the disk would not give may be told as damage without saying so: what is damaged is so twice.
+    if found.is_empty() || damage(sql, fully)? == found {
+        return Ok(found);
+    }
+    let failure = ffi::Error::new(ffi::SQLITE_IOERR_READ);
+    Err(rusqlite::Error::SqliteFailure(failure, Some("the disk gave two answers to one question".into())).into())
+}
+
+fn damage(sql: &Connection, fully: bool) -> Result<Vec<String>, Failure> {
     let check = if fully { "PRAGMA integrity_check(20)" } else { "PRAGMA quick_check(20)" };
     let mut statement = sql.prepare(check)?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(row.get::<_, String>(0)?);
+        let line: String = row.get(0)?;
+        if let Some(failure) = disk_failure(&line) {
+            return Err(failure);
+        }
+        found.push(line);
     }
     Ok(if found == ["ok"] { Vec::new() } else { found })
+}
+
+/// SQLite tells a page that the disk would not give among the damage, as `error code=266`. That the disk failed does not
+/// say that the ledger is damaged.
+fn disk_failure(line: &str) -> Option<Failure> {
+    let (_, code) = line.rsplit_once("error code=")?;
+    let failure = ffi::Error::new(code.parse().ok()?);
+    let is_of_disk = failure.extended_code & 0xff == ffi::SQLITE_IOERR;
+    is_of_disk.then(|| rusqlite::Error::SqliteFailure(failure, Some(line.to_owned())).into())
 }
 
 /// Verifies every task that the scope may see.

@@ -18,6 +18,8 @@ pub enum Calls {
     Sync = 2,
     /// `statfs`, which answers that the file is on NFS, whatever the fault.
     Statfs = 3,
+    /// Every call that changes a file, a name, a lock or a mapping.
+    Any = 4,
 }
 
 /// What befalls the calls from the given one on.
@@ -67,6 +69,11 @@ impl Faults {
         command.env("LD_PRELOAD", library()).env("BGLEDGER_TEST_FAULTS", &self.file);
     }
 
+    /// Makes a command write down its calls on files, a line each, in a file.
+    pub fn note(command: &mut Command, notes: &Path) {
+        command.env("LD_PRELOAD", library()).env("BGLEDGER_TEST_CALLS", notes);
+    }
+
     /// From now on, after so many calls that pass, every one fails.
     pub fn order(&self, calls: Calls, after: u32, fault: Fault) {
         let error = match fault {
@@ -98,25 +105,28 @@ impl Faults {
     }
 }
 
-/// The library, compiled by the C compiler; named after its source, so that it is compiled once.
+/// The library, compiled by the C compiler.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let mut hash = DefaultHasher::new();
-        include_str!("fault.c").hash(&mut hash);
-        let own = std::env::current_exe().expect("a running program");
-        let library = own.with_file_name(format!("fault-{:016x}.so", hash.finish()));
-        if !library.exists() {
-            let draft = library.with_extension(std::process::id().to_string());
-            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/fault.c");
-            let compiled = Command::new("cc")
-                .args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"])
-                .args([&draft, &source])
-                .output()
-                .expect("a C compiler");
-            assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-            std::fs::rename(&draft, &library).expect("the library in its place");
-        }
-        library
-    })
+    LIBRARY.get_or_init(|| compile("fault.c", include_str!("fault.c")))
+}
+
+/// A library made of a source file beside this one; named after what it says, so that it is compiled once.
+pub(crate) fn compile(source: &str, says: &str) -> PathBuf {
+    let mut hash = DefaultHasher::new();
+    says.hash(&mut hash);
+    let own = std::env::current_exe().expect("a running program");
+    let library = own.with_file_name(format!("{}-{:016x}.so", source.trim_end_matches(".c"), hash.finish()));
+    if !library.exists() {
+        let draft = library.with_extension(std::process::id().to_string());
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(source);
+        let compiled = Command::new("cc")
+            .args(["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-pthread", "-o"])
+            .args([&draft, &source])
+            .output()
+            .expect("a C compiler");
+        assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        std::fs::rename(&draft, &library).expect("the library in its place");
+    }
+    library
 }

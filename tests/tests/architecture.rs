@@ -2,12 +2,13 @@
 
 use bgledger_core::Status;
 use bgledger_tests::binary::workspace;
+use bgledger_tests::mutants::MUTANTS;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The files in which system calls and forks need `unsafe`; the tests may do as they need.
-const UNSAFE: [&str; 18] = [
+const UNSAFE: [&str; 19] = [
     "ledger-cli/src/supervise/gate.rs",
     "ledger-cli/src/supervise/signals.rs",
     "ledger-ffi/src/argument.rs",
@@ -21,6 +22,7 @@ const UNSAFE: [&str; 18] = [
     "ledger-ffi/src/wait.rs",
     "ledger-ffi/src/watch.rs",
     "ledger-store/src/connection.rs",
+    "ledger-store/src/doubt.rs",
     "ledger-store/src/engine.rs",
     "ledger-store/src/locks.rs",
     "ledger-store/src/mark.rs",
@@ -84,6 +86,17 @@ fn unsafe_code_is_where_it_is_said_to_be() {
     assert!(read("ledger-core/src/lib.rs").contains("#![forbid(unsafe_code)]"));
 }
 
+/// What is planted is what is looked for.
+#[test]
+fn every_planted_bug_is_known() {
+    let mut planted = BTreeSet::new();
+    each_line(&["ledger-"], |_, line| {
+        let names = line.split("planted(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        planted.extend(names.map(str::to_owned));
+    });
+    assert_eq!(planted, MUTANTS.map(|(name, ..)| name.to_owned()).into());
+}
+
 #[test]
 fn the_statuses_of_the_glossary_are_the_statuses() {
     let page = read("ARCHITECTURE.md");
@@ -94,7 +107,9 @@ fn the_statuses_of_the_glossary_are_the_statuses() {
 
 #[test]
 fn every_file_that_a_page_names_is_there() {
-    for page in ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md"] {
+    for page in
+        ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "docs/reliability.md"]
+    {
         let text = read(page);
         let quoted = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(|name| is_path(name));
         let linked = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());

@@ -58,8 +58,13 @@ impl Engine {
             return Ok(Ended::Replaced);
         }
         let _patience = turnstile::patience(*deadline);
-        writer.conn.sync(true).map_err(|error| explain(error.into()))?;
-        let done = in_immediate(writer.conn.sql(), work).map_err(explain)?;
+        writer.conn.sync(true).map_err(explain)?;
+        let done = in_immediate(writer.conn.sql(), work).map_err(|failure| {
+            if let Failure::Storage(_) = failure {
+                writer.conn.doubt();
+            }
+            explain(failure)
+        })?;
         if !writer.conn.is_linked() {
             return Ok(Ended::Stranded(done));
         }

@@ -16,7 +16,7 @@ use crate::record::stored_number;
 use crate::sqlite::Failure;
 use crate::sweep;
 use bgledger_core::retention::{Keep, LETTERS, Retention, TOMBSTONES};
-use bgledger_core::{Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber};
+use bgledger_core::{Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber, planted};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeSet;
 
@@ -121,10 +121,12 @@ struct Due {
     id: TaskId,
 }
 
-const IS_FREE: &str =
+const HAS_NO_LIVE_FLOW: &str = if planted("prune_live_flow") { "true" } else { FLOW_IS_OVER };
+const FLOW_IS_OVER: &str =
     "(flow IS NULL OR NOT EXISTS (SELECT 1 FROM flow AS f WHERE f.id = task.flow AND f.mirrors IS NULL
-        AND f.ended_at IS NULL))
-    AND NOT EXISTS (SELECT 1 FROM notice WHERE notice.task = task.number AND notice.state = 2 AND notice.due_at > ?1)";
+        AND f.ended_at IS NULL))";
+const IS_HELD_BY_NOBODY: &str =
+    "NOT EXISTS (SELECT 1 FROM notice WHERE notice.task = task.number AND notice.state = 2 AND notice.due_at > ?1)";
 
 /// Of every task that is due, or of those that have no children, which can go at once.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -146,7 +148,7 @@ fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Mome
         format!(
             "SELECT updated_at, number, id FROM task INDEXED BY task_ended
             WHERE status > 2 AND runtime = ?3 AND {is_kind} AND status = ?4 AND updated_at <= ?5
-                AND (?6 IS NULL OR owner = ?6) AND {IS_FREE} AND {is_leaf} ORDER BY updated_at LIMIT ?7"
+                AND (?6 IS NULL OR owner = ?6) AND {HAS_NO_LIVE_FLOW} AND {IS_HELD_BY_NOBODY} AND {is_leaf} ORDER BY updated_at LIMIT ?7"
         )
     };
     for group in groups(sql)? {
@@ -371,7 +373,7 @@ fn still_due(
 ) -> Result<Option<Going>, Failure> {
     let query = format!(
         "SELECT id, runtime, kind, status, updated_at, ended_at, owner FROM task WHERE number = ?2 AND status > 2
-            AND (?3 IS NULL OR owner = ?3) AND {IS_FREE}
+            AND (?3 IS NULL OR owner = ?3) AND {HAS_NO_LIVE_FLOW} AND {IS_HELD_BY_NOBODY}
             AND NOT EXISTS (SELECT 1 FROM task AS child WHERE child.parent = task.id)"
     );
     let number = stored_number(number.0)?;

@@ -1,0 +1,118 @@
+//! The harnesses by name: each is a test that runs in short with all others, and in long by the front `soak`.
+
+/// One harness.
+#[derive(Debug, Clone, Copy)]
+pub struct Harness {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// The test's file, and which of its tests; an empty name: all.
+    pub test: &'static str,
+    /// Which of them.
+    pub filter: &'static str,
+    /// The variable that says how much, and the much of a long run.
+    pub count: (&'static str, u64),
+    /// The variable that says which; an empty name: it draws nothing.
+    pub seed: &'static str,
+}
+
+/// All of them.
+pub const HARNESSES: &[Harness] = &[
+    Harness {
+        name: "power-loss",
+        does: "the power goes at any moment; the count is of losses",
+        test: "power_loss",
+        filter: "",
+        count: ("BGLEDGER_POWER_LOSSES", 50_000),
+        seed: "BGLEDGER_POWER_SEED",
+    },
+    Harness {
+        name: "io-faults",
+        does: "each call of the file system fails; each count-th position is met",
+        test: "io_faults",
+        filter: "a_fault",
+        count: ("BGLEDGER_FAULT_STRIDE", 1),
+        seed: "",
+    },
+    Harness {
+        name: "full-disk",
+        does: "the disk is full and has room again; the count is of times",
+        test: "io_faults",
+        filter: "disk_full",
+        count: ("BGLEDGER_FULL_DISKS", 1_000),
+        seed: "BGLEDGER_FULL_DISK_SEED",
+    },
+    Harness {
+        name: "kills",
+        does: "writers, consumers and a sweeper are killed; the count is of kills",
+        test: "kills",
+        filter: "",
+        count: ("BGLEDGER_KILLS", 10_000),
+        seed: "BGLEDGER_KILL_SEED",
+    },
+    Harness {
+        name: "syscalls",
+        does: "a process is killed at its system calls; each count-th position is met",
+        test: "syscalls",
+        filter: "",
+        count: ("BGLEDGER_SYSCALL_STRIDE", 1),
+        seed: "",
+    },
+    Harness {
+        name: "races",
+        does: "eight processes make one ledger; the count is of races",
+        test: "formats",
+        filter: "eight_processes",
+        count: ("BGLEDGER_RACES", 1_000),
+        seed: "",
+    },
+    Harness {
+        name: "model",
+        does: "sequences of requests are compared with a second ledger; the count is of sequences",
+        test: "model",
+        filter: "",
+        count: ("BGLEDGER_MODEL_CASES", 50_000),
+        seed: "PROPTEST_RNG_SEED",
+    },
+    Harness {
+        name: "notices",
+        does: "consumers of notices are killed; the count is of kills",
+        test: "notices",
+        filter: "killed_consumers",
+        count: ("BGLEDGER_NOTICE_KILLS", 5_000),
+        seed: "BGLEDGER_NOTICE_SEED",
+    },
+    Harness {
+        name: "backups",
+        does: "copies under four writers; the count is of copies",
+        test: "backup",
+        filter: "",
+        count: ("BGLEDGER_BACKUPS", 1_000),
+        seed: "BGLEDGER_BACKUP_SEED",
+    },
+    Harness {
+        name: "damage",
+        does: "files that something happened to; the count is of files",
+        test: "damaged",
+        filter: "",
+        count: ("BGLEDGER_DAMAGED", 10_000),
+        seed: "BGLEDGER_DAMAGE_SEED",
+    },
+    Harness {
+        name: "processes",
+        does: "eight processes record at once; the count is of operations of each",
+        test: "processes",
+        filter: "",
+        count: ("BGLEDGER_PROCESS_OPERATIONS", 50_000),
+        seed: "BGLEDGER_PROCESS_SEED",
+    },
+    Harness {
+        name: "c-fuzz",
+        does: "the C library is called with anything; the count is of inputs",
+        test: "c_fuzz",
+        filter: "",
+        count: ("BGLEDGER_FUZZ", 1_000_000),
+        seed: "BGLEDGER_FUZZ_SEED",
+    },
+];
