@@ -319,7 +319,7 @@ fn relaxed_loses_only_the_newest() {
 #[test]
 fn a_failed_sync_takes_nothing_that_was_acknowledged() {
     let (many, seed) = (count("BGLEDGER_POWER_LOSSES", 1_000) / 4, Dice::seed("BGLEDGER_POWER_SEED", 1));
-    let tally = losses(many, seed, true, |seed| play_on(seed, 60, 100, false, true));
+    let tally = losses(many, seed, true, |seed| play_on(seed, 60, 60, false, true));
     println!("{} power losses after failed syncs, {} of them without the newest", tally.losses, tally.shortened);
     assert!(tally.wrong.is_empty(), "{:?}", tally.wrong);
 }
