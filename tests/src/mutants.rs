@@ -25,7 +25,7 @@ pub const MUTANTS: [(&str, &str, &[&str]); 13] = [
 
 /// The harnesses that look for them: a test, how much of it, and what cargo hands on to it.
 const PANEL: [(&str, &str, &str, &[&str]); 8] = [
-    ("power-loss", "power_loss", "BGLEDGER_POWER_LOSSES=400", &["--skip", "from_processes"]),
+    ("power-loss", "power_loss", "BGLEDGER_POWER_LOSSES=2000", &["--skip", "from_processes"]),
     ("io-faults", "io_faults", "BGLEDGER_FAULT_STRIDE=23", &[]),
     ("fork", "fork", "", &[]),
     ("model", "model", "", &[]),
