@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 /// The bugs, what each does, and the harnesses that must find it.
 pub const MUTANTS: [(&str, &str, &[&str]); 13] = [
     ("skip_fsync", "a durable commit does not sync", &["power-loss"]),
-    ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss"]),
+    ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss", "io-faults"]),
     ("memory_first", "what need not be synced is answered and never committed", &["power-loss", "model"]),
     ("believe_second_sync", "a sync that failed is forgotten when the next one succeeds", &["power-loss"]),
     ("drop_late_finish", "the end that a lost executor reports is dropped", &["model", "vectors"]),
@@ -25,7 +25,7 @@ pub const MUTANTS: [(&str, &str, &[&str]); 13] = [
 
 /// The harnesses that look for them: a test, how much of it, and what cargo hands on to it.
 const PANEL: [(&str, &str, &str, &[&str]); 8] = [
-    ("power-loss", "power_loss", "BGLEDGER_POWER_LOSSES=400", &["--skip", "from_processes"]),
+    ("power-loss", "power_loss", "BGLEDGER_POWER_LOSSES=2000", &["--skip", "from_processes"]),
     ("io-faults", "io_faults", "BGLEDGER_FAULT_STRIDE=23", &[]),
     ("fork", "fork", "", &[]),
     ("model", "model", "", &[]),

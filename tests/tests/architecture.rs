@@ -3,6 +3,7 @@
 use bgledger_core::Status;
 use bgledger_tests::binary::workspace;
 use bgledger_tests::mutants::MUTANTS;
+use bgledger_tests::soak::HARNESSES;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -84,6 +85,22 @@ fn unsafe_code_is_where_it_is_said_to_be() {
     });
     assert_eq!(found, UNSAFE.map(str::to_owned).into());
     assert!(read("ledger-core/src/lib.rs").contains("#![forbid(unsafe_code)]"));
+}
+
+/// The front for long runs knows its tests and their variables.
+#[test]
+fn every_harness_of_the_front_is_there() {
+    for harness in HARNESSES {
+        let sources = files().into_iter().filter(|path| {
+            let test = format!("tests/tests/{}", harness.test);
+            path.ends_with(".rs") && (*path == format!("{test}.rs") || path.starts_with(&format!("{test}/")))
+        });
+        let text: String = sources.map(|path| read(&path)).collect();
+        for word in [harness.count.0, harness.seed, harness.filter] {
+            let is_known = text.contains(word) || (word.starts_with("PROPTEST") && text.contains("proptest"));
+            assert!(is_known, "{}: {word} is not in {}", harness.name, harness.test);
+        }
+    }
 }
 
 /// What is planted is what is looked for.

@@ -75,6 +75,30 @@ fn a_child_records_through_the_handle_it_was_born_with() {
     assert!(handle.call(Verify {}).expect("a verification").ok);
 }
 
+/// Neither side could use or close what both have: nothing of the ledger is open while a process forks.
+#[test]
+fn a_child_is_born_with_nothing_of_the_ledger_open() {
+    let _alone = alone();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().canonicalize().expect("a folder").join("ledger.db");
+    let handle = ledger(&path);
+    record(&handle, "open").expect("recorded");
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").expect("descriptors").flatten();
+        let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+        let database = targets.filter(|target| [".db", "-wal", "-shm"].iter().any(|end| is_named(target, &path, end)));
+        database.count()
+    };
+    assert!(open() >= 3, "its files are open in the parent");
+    assert!(succeeded(fork(|| open() == 0)));
+    record(&handle, "after").expect("recorded");
+}
+
+fn is_named(target: &Path, ledger: &Path, end: &str) -> bool {
+    let (target, ledger) = (target.to_string_lossy(), ledger.to_string_lossy());
+    target.starts_with(&*ledger) && target.ends_with(end)
+}
+
 #[test]
 fn a_child_that_drops_its_copy_takes_nothing_from_its_parent() {
     let _alone = alone();

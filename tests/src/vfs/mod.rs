@@ -13,7 +13,9 @@ use rusqlite::ffi;
 use std::collections::HashMap;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 /// What SQLite asks of its file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,13 +174,15 @@ struct State {
 #[derive(Debug)]
 pub struct Watch {
     state: Mutex<State>,
+    /// Whether a sync takes its time, in which others go on.
+    slow: AtomicBool,
 }
 
 impl Watch {
     /// Watches the files of a folder from now on.
     pub fn over(folder: &Path) -> Arc<Watch> {
         shim::install();
-        let watch = Arc::new(Watch { state: Mutex::default() });
+        let watch = Arc::new(Watch { state: Mutex::default(), slow: AtomicBool::new(false) });
         let folder = folder.canonicalize().expect("a folder");
         let mut watches = watches();
         watches.retain(|_, watch| watch.strong_count() > 0);
@@ -193,6 +197,11 @@ impl Watch {
     /// Remembers what happens from now on.
     pub fn remember(&self) {
         self.state().log = Some(Vec::new());
+    }
+
+    /// From now on a sync takes a while, as it does on a disk.
+    pub fn slow_down(&self) {
+        self.slow.store(true, Ordering::SeqCst);
     }
 
     /// Notes that somebody is told something now.
@@ -231,6 +240,9 @@ impl Watch {
         real: impl FnOnce() -> c_int,
         happening: impl FnOnce() -> Option<Happening>,
     ) -> c_int {
+        if call == Call::Sync && self.slow.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_micros(500));
+        }
         let mut state = self.state();
         if let Some(order) = state.order
             && let Some(code) = order.fault.code(call, makes)

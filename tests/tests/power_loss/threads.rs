@@ -31,6 +31,8 @@ fn play(seed: u64) -> Story {
     let path = scratch.ledger();
     let watch = Watch::over(path.parent().expect("a folder"));
     watch.remember();
+    // So that there is a moment between a commit and its sync in which a thread might be told too early.
+    watch.slow_down();
     let ledger = open(&path, Durability::Full);
     let told = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
