@@ -37,9 +37,8 @@ __attribute__((constructor)) static void take_orders(void) {
 static int strikes(int file, enum kind kind) {
     if (!orders || file <= 2 || atomic_load(&orders->kind) != kind) return 0;
     uint32_t left = atomic_load(&orders->after);
-    if (left > 0) {
-        atomic_store(&orders->after, left - 1);
-        return 0;
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&orders->after, &left, left - 1)) return 0;
     }
     atomic_fetch_add(&orders->struck, 1);
     uint32_t error = atomic_load(&orders->error);

@@ -1,5 +1,6 @@
 //! The harness: what the tests of several faces share. It sees every face and ships with none.
 
+pub mod bench;
 pub mod binary;
 pub mod clocked;
 pub mod damage;
