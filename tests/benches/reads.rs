@@ -56,7 +56,7 @@ impl Grown {
     fn of(tasks: i64) -> Grown {
         let (path, took) = timed(|| grown::ledger(tasks));
         println!("{tasks} tasks: {:.0} MB ({:.0} s)", size_of_file(&path) / 1e6, took as f64 / 1e9);
-        let ledger = Ledger::open(&path, OpenOptions { readonly: true, ..OpenOptions::default() }).expect("it opens");
+        let ledger = Ledger::open(&path, OpenOptions::default()).expect("it opens");
         let sql = raw(&path);
         let created = |place: i64| -> i64 {
             sql.query_row("SELECT created_at FROM task WHERE number = ?1", [place], |row| row.get(0)).expect("a time")
