@@ -2,7 +2,7 @@
 //!
 //! What a page costs does not grow with the ledger. Where an index leads to what fits, it is followed, and of several the
 //! one that reaches furthest back; where none does, the rows are looked at from the newest on. Either way one page looks
-//! at no more than [`LOOK`] rows: if it is not full then, it says where to go on.
+//! at so many rows at most ([`LOOK`], [`PICK`]): if it is not full then, it says where to go on.
 
 use crate::caller::{Caller, LOCAL};
 use crate::find::{self, Purpose};
@@ -17,10 +17,10 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 use std::collections::BTreeSet;
 use std::slice;
 
-/// Rows that one page looks at in their order.
+/// Rows that one page looks at one after the other.
 const LOOK: usize = 2_500;
-/// Rows that one page looks up one by one.
-const PICK: usize = 1_000;
+/// Rows that one page looks at where an index leads: each may lie on a page of the file of its own.
+const PICK: usize = 300;
 /// Runtimes, kinds and ends, each with the other, whose last changes are looked up.
 const GROUPS: usize = 250;
 
@@ -235,7 +235,6 @@ impl Filter {
             let reach = match (is_all, lead.entrances.as_slice()) {
                 // Whatever it leads to fits: the page ends when it is full.
                 (true, [_]) => None,
-                (_, [only]) => only.reach(sql, before, look)?,
                 (_, several) => {
                     let reaches = several.iter().map(|entrance| entrance.reach(sql, before, pick));
                     reaches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().max()

@@ -248,3 +248,55 @@ fn pages_together_tell_every_task_that_fits_once() {
         assert_eq!(told, wanted, "{filters}");
     }
 }
+
+/// A queue that nobody empties does not make the next notice dearer.
+#[test]
+fn notices_cost_no_more_where_there_are_many() {
+    let steps = |common: i64| {
+        let (_folder, path) = ledger(common);
+        let mut sql = open(&path);
+        sql.execute_batch(
+            "INSERT INTO event (seq, task, prev, at, kind) SELECT number + 1000, number, 0, 1, 4 FROM task WHERE number > 21;
+            INSERT INTO notice (task, seq, recipient, kind, generation, state, owed_at, due_at, known)
+                SELECT number, number + 1000, iif(number = 5000, 'owner:eve', 'owner:ada'), 6, generation, 1,
+                    (unixepoch() - 5) * 1000, (unixepoch() - 5) * 1000, 0
+                FROM task WHERE number > 21",
+        )
+        .expect("notices");
+        let count = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&count);
+        let one_step = move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        };
+        sql.progress_handler(1, Some(one_step)).expect("a handler");
+        let ask = |request: &str| {
+            let request = Envelope::parse(request).request.expect("a request");
+            count.store(0, Ordering::Relaxed);
+            match &request {
+                Request::Notices(notices) => {
+                    drop(crate::notices::list(&sql, notices, &caller(None), &at()).expect("a list"))
+                }
+                Request::NoticesClaim(claim) => {
+                    let claimed = crate::notices::claim(&sql, claim, &caller(None), &at()).expect("a claim");
+                    assert!(format!("{claimed:?}").contains("owner:eve"), "{claimed:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+            count.load(Ordering::Relaxed)
+        };
+        [
+            ask(r#"{"notices": {}}"#),
+            ask(r#"{"notices": {"state": ["pending"]}}"#),
+            ask(r#"{"notices_claim": {"recipients": ["owner:eve"]}}"#),
+        ]
+    };
+    let (small, large) = (steps(7_000), steps(21_000));
+    for (small, large) in small.iter().zip(&large) {
+        assert!(*large <= small + small / 5 + 200, "{small} steps grew to {large}");
+    }
+}
+
+fn at() -> bgledger_core::Moment {
+    World::Real.moment()
+}

@@ -9,6 +9,7 @@ pub mod face;
 pub mod fault;
 pub mod history;
 pub mod holder;
+pub mod instructions;
 pub mod json;
 pub mod model;
 pub mod native;

@@ -11,7 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// Old tasks that have what no later one has, and common ones that are copied.
-const OLD: i64 = 1_000;
+const OLD: i64 = 800;
 const COPIED: i64 = 1_000;
 /// What still goes on, at the newest end.
 const ACTIVE: i64 = 200;
