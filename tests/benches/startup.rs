@@ -34,7 +34,7 @@ impl<'a> Program<'a> {
 }
 
 fn quiet(mut command: Command) -> Command {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
@@ -203,10 +203,24 @@ fn creating(size: Size) {
 
 // ---- memory -------------------------------------------------------------------------------------------------
 
-/// The most memory that a command held, in MiB. What this program holds itself when it starts it counts as well.
-fn peak(mut command: Command) -> f64 {
+const PEAK: &str = "--peak-of";
+
+/// The most memory that a command held, in MiB. A small process of its own starts it: what the one that starts a program
+/// holds itself is counted as the program's.
+fn peak(words: &[&str], path: &Path, out: Stdio) -> f64 {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg(PEAK).arg(bgledger()).arg("--ledger").arg(path).args(words).stdout(out).stderr(Stdio::piped());
+    let told = command.output().expect("it starts");
+    let text = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "{words:?}: {text}");
+    let kib: f64 = text.lines().last().and_then(|line| line.parse().ok()).expect("a number");
+    kib / 1024.0
+}
+
+/// Runs a command and says how many KiB it held at most.
+fn tell_peak(words: &[String]) {
     #[expect(clippy::zombie_processes, reason = "wait4 waits for it, and says what it used")]
-    let child = command.stdin(Stdio::null()).spawn().expect("it starts");
+    let child = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).spawn().expect("it starts");
     let pid = i32::try_from(child.id()).expect("a pid");
     let mut status = 0;
     // SAFETY: the structure is a plain one of integers, and the child is ours and not waited for otherwise.
@@ -215,8 +229,8 @@ fn peak(mut command: Command) -> f64 {
         assert_eq!(libc::wait4(pid, &raw mut status, 0, &raw mut used), pid);
         used
     };
-    assert_eq!(status, 0, "{command:?}");
-    used.ru_maxrss as f64 / 1024.0
+    assert_eq!(status, 0, "{words:?}");
+    eprintln!("{}", used.ru_maxrss);
 }
 
 fn memory(size: Size) {
@@ -224,22 +238,15 @@ fn memory(size: Size) {
     let (large, small) = (grown::ledger(many), grown::ledger(10_000));
     let title = format!("Memory at most, MiB, of {many} tasks and of 10,000");
     let mut table = Table::new(&title, "large", "small");
-    let mut row = |what: &str, command: &dyn Fn(&Path) -> Command, most: Goal| {
-        let [large, small] = [&large, &small].map(|path| peak(command(path)));
+    let mut row = |what: &str, words: &[&str], most: Goal| {
+        let [large, small] = [&large, &small].map(|path| peak(words, path, Stdio::null()));
         table.row(&format!("{what} (ratio: MiB, of the large one)"), &number(large), &number(small), &[large], most);
         table.row(&format!("{what}, large to small"), "", "", &[large / small], Goal::AtMost(1.3));
     };
-    let list = |words: &'static [&'static str]| {
-        move |path: &Path| {
-            let mut command = ours(path, words);
-            command.stdout(Stdio::null());
-            command
-        }
-    };
-    row("list", &list(&["list"]), Goal::AtMost(20.0));
-    row("list --search needle", &list(&["list", "--search", "needle"]), Goal::AtMost(20.0));
-    row("stats", &list(&["stats"]), Goal::AtMost(20.0));
-    row("export", &list(&["export"]), Goal::None);
+    row("list", &["list"], Goal::AtMost(20.0));
+    row("list --search needle", &["list", "--search", "needle"], Goal::AtMost(20.0));
+    row("stats", &["stats"], Goal::AtMost(20.0));
+    row("export", &["export"], Goal::None);
     table.print();
     // An import of a tenth: it is written to the disk.
     let mut table = Table::new("Memory of an import, MiB, of 100,000 tasks and of 10,000", "large", "small");
@@ -250,9 +257,7 @@ fn memory(size: Size) {
         export.stdout(File::create(&lines).expect("a file"));
         assert!(export.status().expect("it runs").success());
         let lines = lines.display().to_string();
-        let mut import = ours(&scratch.ledger(), &["--durability", "relaxed", "import", &lines]);
-        import.stdout(Stdio::null());
-        let most = peak(import);
+        let most = peak(&["--durability", "relaxed", "import", &lines], &scratch.ledger(), Stdio::null());
         let report = ours(&scratch.ledger(), &["stats", "--json"]).output().expect("it runs");
         let report: serde_json::Value = serde_json::from_slice(&report.stdout).expect("JSON");
         assert_eq!(report["total"], tasks, "{report}");
@@ -263,6 +268,12 @@ fn memory(size: Size) {
 }
 
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, command @ ..] = words.as_slice()
+        && flag == PEAK
+    {
+        return tell_peak(command);
+    }
     let Some(size) = wanted() else { return };
     listing(size);
     creating(size);

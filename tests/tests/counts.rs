@@ -120,7 +120,7 @@ fn a_durable_operation_syncs_once_and_a_relaxed_one_never() {
     let faults = Faults::new(path.with_file_name("orders"));
     let mut command = pipe::command(&path);
     faults.govern(&mut command);
-    let mut program = Piped::start(&mut command);
+    let mut program = Piped::start(command.arg("call"));
     // The files are made, and the first frames are written.
     program.ok(r#"{"create": {"label": "the first"}}"#);
     program.ok(r#"{"create": {"label": "the second"}}"#);
