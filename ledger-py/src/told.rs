@@ -146,7 +146,7 @@ impl<'py> Teller<'py> {
             generation,
             progress_reports,
             origin,
-        } = task;
+        } = &**task;
         let fields = self.makers.absent.bind(py).copy()?;
         tell!(fields, py, number: number.0, id: id.to_string(), key, runtime, kind, source_id, run_id, owner);
         tell!(fields, py, requester_session, session, agent, requester_agent);

@@ -1,14 +1,13 @@
-//! The one transaction that carries out several requests together, each in a savepoint of its own.
+//! The one transaction that carries out several requests together, each of which may fail alone.
 
 use crate::caller::Written;
 use crate::config;
 use crate::connection::Conn;
 use crate::queue::{Job, Lead};
-use crate::read;
 use crate::sqlite::{Failure, Phase};
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Response, Seq};
+use bgledger_core::{Error, Response};
 use rusqlite::Connection;
 use std::cell::Cell;
 use std::path::Path;
@@ -20,8 +19,8 @@ const MOST: usize = 256;
 /// A batch that is committed, or failed: what each request came to, and the newest event.
 pub(crate) struct Batch {
     pub(crate) outcomes: Vec<(Arc<Job>, Result<Response, Error>)>,
-    /// The newest event, if the batch was committed.
-    pub(crate) newest: Option<Seq>,
+    /// Whether it was committed.
+    pub(crate) committed: bool,
 }
 
 impl Batch {
@@ -66,53 +65,99 @@ pub(crate) fn transact(
     };
     // Whoever came since then and needs a sync that this transaction will not do is left to the next one.
     let jobs = lead.take(MOST, |job| syncs || !full(job));
-    let explain = |failure: Failure, job: &Job, phase| failure.explain(path, phase, job.deadline.waited_ms());
-    let (mut outcomes, mut owes_sync) = (Vec::with_capacity(jobs.len()), false);
-    let alone = jobs.len() == 1;
-    for (place, job) in jobs.iter().enumerate() {
-        let done = match alone {
-            true => write::execute(sql, &job.request, &job.caller, job.fresh),
-            false => in_savepoint(sql, job),
-        };
-        match done {
-            Ok(Written { response, wrote }) => {
-                owes_sync |= full(job) && !wrote;
-                outcomes.push((Arc::clone(job), Ok(response)));
-            }
-            Err(failure) if !alone && !sql.is_autocommit() => {
-                outcomes.push((Arc::clone(job), Err(explain(failure, job, Phase::Work))))
-            }
-            Err(failure) => {
-                // SQLite has rolled everything back: the others run again.
-                roll_back(sql);
-                let others = jobs.iter().enumerate().filter(|(other, _)| *other != place);
-                lead.give_back(others.map(|(_, job)| Arc::clone(job)).collect());
-                let outcomes = vec![(Arc::clone(job), Err(explain(failure, job, Phase::Work)))];
-                return Ok(Batch { outcomes, newest: None });
-            }
-        }
+    let mut attempt = carry_out(sql, path, &jobs, Undoing::NothingWritten);
+    if let Err(Spoilt::Request) = attempt {
+        roll_back(sql);
+        begin(sql).inspect_err(|_| lead.give_back(jobs.clone()))?;
+        attempt = carry_out(sql, path, &jobs, Undoing::Savepoint);
     }
+    let done = match attempt {
+        Ok(done) => done,
+        Err(spoilt) => {
+            // SQLite has rolled everything back: the others run again.
+            roll_back(sql);
+            let (place, error) = match spoilt {
+                Spoilt::Everything(place, error) => (place, error),
+                Spoilt::Request => (0, Error::internal("a request that cannot be undone")),
+            };
+            let others = jobs.iter().enumerate().filter(|(other, _)| *other != place);
+            lead.give_back(others.map(|(_, job)| Arc::clone(job)).collect());
+            let outcomes = jobs.get(place).map(|job| (Arc::clone(job), Err(error))).into_iter().collect();
+            return Ok(Batch { outcomes, committed: false });
+        }
+    };
+    let owes_sync = jobs.iter().zip(&done).any(|(job, (_, wrote))| full(job) && !wrote);
     match finish(sql, owes_sync) {
-        Ok(newest) => Ok(Batch { outcomes, newest: Some(newest) }),
+        Ok(()) => {
+            let outcomes = jobs.into_iter().zip(done).map(|(job, (outcome, _))| (job, outcome)).collect();
+            Ok(Batch { outcomes, committed: true })
+        }
         Err((failure, phase)) => {
             roll_back(sql);
             let error = failure.explain(path, phase, 0);
-            Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), newest: None })
+            Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), committed: false })
         }
     }
 }
 
-/// Commits, and answers with the newest event.
-fn finish(sql: &Connection, owes_sync: bool) -> Result<Seq, (Failure, Phase)> {
-    let work = |error: rusqlite::Error| (error.into(), Phase::Work);
+/// How what a failed request did is undone, without undoing the others of its transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Undoing {
+    /// It is refused before it writes, as nearly all that are refused are: there is nothing to undo, and nothing is paid
+    /// for the possibility.
+    NothingWritten,
+    /// By a savepoint of its own.
+    Savepoint,
+}
+
+/// Why a transaction must begin again.
+enum Spoilt {
+    /// A request failed after it had written.
+    Request,
+    /// SQLite has rolled back everything at the request of this place.
+    Everything(usize, Error),
+}
+
+/// What each request came to, and whether it wrote something; a refused one owes nobody a sync.
+type Done = Vec<(Result<Response, Error>, bool)>;
+
+fn carry_out(sql: &Connection, path: &Path, jobs: &[Arc<Job>], undoing: Undoing) -> Result<Done, Spoilt> {
+    let mut done = Vec::with_capacity(jobs.len());
+    for (place, job) in jobs.iter().enumerate() {
+        let changes = sql.total_changes();
+        let outcome = match undoing {
+            Undoing::NothingWritten => write::execute(sql, &job.request, &job.caller, job.fresh),
+            Undoing::Savepoint => in_savepoint(sql, job),
+        };
+        done.push(match outcome {
+            Ok(Written { response, wrote }) => (Ok(response), wrote),
+            Err(failure) => {
+                let refused = matches!(failure, Failure::Refused(_)) && sql.total_changes() == changes;
+                let error = failure.explain(path, Phase::Work, job.deadline.waited_ms());
+                if jobs.len() == 1 || sql.is_autocommit() {
+                    return Err(Spoilt::Everything(place, error));
+                }
+                let is_undone = refused || undoing == Undoing::Savepoint;
+                if !is_undone {
+                    return Err(Spoilt::Request);
+                }
+                (Err(error), true)
+            }
+        });
+    }
+    Ok(done)
+}
+
+/// Commits.
+fn finish(sql: &Connection, owes_sync: bool) -> Result<(), (Failure, Phase)> {
     if owes_sync {
         // What others recorded without a sync is told as recorded: it must be durable before that.
         let touch = "INSERT INTO meta VALUES ('touched', 1) ON CONFLICT DO UPDATE SET value = value + 1";
-        sql.prepare_cached(touch).and_then(|mut statement| statement.execute([])).map_err(work)?;
+        let touched = sql.prepare_cached(touch).and_then(|mut statement| statement.execute([]));
+        touched.map_err(|error| (error.into(), Phase::Work))?;
     }
-    let newest = read::last_seq(sql).map_err(|failure| (failure, Phase::Work))?;
     let committed = sql.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
-    committed.map(|_| newest).map_err(|error| (error.into(), Phase::Commit))
+    committed.map(drop).map_err(|error| (error.into(), Phase::Commit))
 }
 
 /// Carries out one request; if it fails, what it did is undone and the transaction goes on.

@@ -2,7 +2,7 @@
 
 use crate::locks;
 use crate::mark;
-use crate::platform::{self, FileIdentity, FileSystem};
+use crate::platform::{self, FileSystem, Standing};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};
@@ -20,6 +20,8 @@ use std::time::SystemTime;
 
 /// SQLite before 3.51.3 may lose a WAL that two connections reset at once.
 const OLDEST_SQLITE: i32 = 3_051_003;
+/// How often a busy writer looks whether its files are in place.
+const LOOK_MS: i64 = 10;
 /// Statements kept prepared.
 const STATEMENTS: usize = 128;
 
@@ -31,11 +33,13 @@ pub(crate) struct Conn {
     pid: u32,
     /// The `-wal` that the connection writes to; `None` where there is none (read from a folder that cannot be
     /// written, or a network file system).
-    wal: Cell<Option<FileIdentity>>,
-    database: FileIdentity,
+    wal: Option<Standing>,
+    database: Standing,
     /// Pages in the WAL after the last commit.
     wal_pages: Arc<AtomicI64>,
     full_sync: Cell<bool>,
+    /// When it is looked next whether the files are in place, on the monotonic clock.
+    next_look_ms: Cell<i64>,
     /// What the file looked like when it was opened to be read as it lies there, without locks.
     immutable: Option<Look>,
     /// Whether it was opened to the end: only then may closing it touch the `-wal`.
@@ -159,18 +163,18 @@ impl Conn {
             true => Connection::open_with_flags(immutable_uri(path), flags | OpenFlags::SQLITE_OPEN_URI),
         };
         let sql = sql.map_err(explain)?;
-        let identity = platform::identity(path).ok().flatten();
-        let Some(database) = identity else {
+        let Some(database) = Standing::at(path).ok().flatten() else {
             return Err(Error::NoLedger { path: path.display().to_string() });
         };
         Ok(Conn {
             sql: ManuallyDrop::new(sql),
             path: path.to_owned(),
             pid: platform::own_pid(),
-            wal: Cell::new(None),
+            wal: None,
             database,
             wal_pages: Arc::new(AtomicI64::new(0)),
             full_sync: Cell::new(true),
+            next_look_ms: Cell::new(0),
             immutable: immutable.then(|| look(path)).flatten(),
             ready: false,
         })
@@ -210,7 +214,7 @@ impl Conn {
         .map_err(|error| explain(error.into()))?;
         self.ready = true;
         if is_wal {
-            self.wal.set(platform::identity(&beside(&self.path, "-wal")).ok().flatten());
+            self.wal = Standing::at(&beside(&self.path, "-wal")).ok().flatten();
         }
         Ok(self)
     }
@@ -231,12 +235,28 @@ impl Conn {
     /// A second SQLite in this process that closes the file drops our locks, and may delete the `-wal`; whatever is
     /// written then is lost with it.
     pub(crate) fn is_in_place(&self) -> bool {
-        let here = |path: &Path| platform::identity(path).ok().flatten();
-        here(&self.path) == Some(self.database)
-            && match self.wal.get() {
-                Some(wal) => here(&beside(&self.path, "-wal")) == Some(wal),
-                None => true,
-            }
+        self.database.is_in_place() && self.wal.as_ref().is_none_or(Standing::is_in_place)
+    }
+
+    /// The same for less: as long as nobody wrote or moved the database, the paths are looked at once in [`LOOK_MS`], so a
+    /// busy writer notices that late when somebody moves the `-wal` or a folder. Whatever was deleted or replaced is
+    /// noticed after each commit, before anything is acknowledged: see [`Conn::is_linked`].
+    pub(crate) fn was_in_place(&self) -> bool {
+        let now = platform::monotonic_ms();
+        if now < self.next_look_ms.get() && self.database.is_untouched() {
+            return true;
+        }
+        let is_in_place = self.is_in_place();
+        if is_in_place {
+            self.next_look_ms.set(now + LOOK_MS);
+        }
+        is_in_place
+    }
+
+    /// Whether files that were in place when the turn began have not been deleted or replaced since. It costs less; a file
+    /// that somebody moved is noticed by [`Conn::was_in_place`].
+    pub(crate) fn is_linked(&self) -> bool {
+        self.database.has_name() && self.wal.as_ref().is_none_or(Standing::has_name)
     }
 
     /// Whether it may be used again: a file that was read as it lay there may be another one by the next time.
@@ -251,7 +271,7 @@ impl Conn {
 
     /// Whether the path names another database now, or none.
     pub(crate) fn is_another_database(&self) -> bool {
-        platform::identity(&self.path).ok().flatten() != Some(self.database)
+        !self.database.is_in_place()
     }
 
     /// Makes the next commits sync, or not.

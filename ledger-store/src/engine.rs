@@ -5,6 +5,7 @@
 //! just its own.
 
 mod alone;
+mod replaced;
 
 use crate::batch::{Batch, in_immediate, in_transaction, transact};
 use crate::caller::{Caller, Written};
@@ -13,7 +14,8 @@ use crate::fork;
 use crate::platform::{self, Bell, FileSystem};
 use crate::prune;
 use crate::queue::{Job, Lead, Place as JobPlace, Queue, Turn};
-use crate::salvage::{self, Wreck};
+use crate::read;
+use crate::salvage::Wreck;
 use crate::sqlite::{self, Failure, Phase};
 use crate::sweep;
 use crate::turnstile::{self, Deadline, Turnstile, beside};
@@ -58,8 +60,8 @@ pub(crate) struct Engine {
     bell: RwLock<Option<Arc<Bell>>>,
     /// When it is looked next whether the bell is still the one that others have, on the monotonic clock.
     next_look_ms: AtomicI64,
-    /// The newest event that this process has acknowledged.
-    acknowledged: AtomicU64,
+    /// The newest event when this process opened the ledger, or last moved its WAL to the database.
+    noted: AtomicU64,
     /// When this process looks next whether a sweep is due, on the monotonic clock.
     next_sweep_ms: AtomicI64,
 }
@@ -110,7 +112,7 @@ impl Engine {
             owes: AtomicBool::new(false),
             bell: RwLock::new(None),
             next_look_ms: AtomicI64::new(0),
-            acknowledged: AtomicU64::new(0),
+            noted: AtomicU64::new(0),
             next_sweep_ms: AtomicI64::new(0),
         });
         engines.insert(path.to_owned(), Arc::downgrade(&engine));
@@ -251,29 +253,24 @@ impl Engine {
         let explain = |failure: Failure| failure.explain(&self.path, Phase::Work, job.deadline.waited_ms());
         let writer = self.open(&mut writing.writer, &job.deadline)?;
         let turn = writer.turnstile.enter(&job.deadline).map_err(|error| sqlite::io(&self.path, &error))?;
-        if !writer.conn.is_in_place() {
+        if !writer.conn.was_in_place() {
             return Ok(Led::Replaced);
         }
         let _patience = turnstile::patience(job.deadline);
         let batch = transact(&writer.conn, &self.path, lead, &writer.durability).map_err(explain)?;
-        let Some(newest) = batch.newest else {
+        if !batch.committed {
             batch.settle(|outcome| outcome);
             return Ok(Led::Done);
-        };
-        if !writer.conn.is_in_place() {
+        }
+        if !writer.conn.is_linked() {
             return Ok(Led::ReplacedAfter(batch));
         }
-        self.acknowledged.fetch_max(newest.0, Ordering::Relaxed);
         batch.settle(|outcome| outcome);
-        if writer.conn.wal_pages() > CHECKPOINT_IN_TURN_PAGES {
-            writer.conn.checkpoint();
-        }
+        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
         drop(turn);
         lead.announce();
         self.strike();
-        if writer.conn.wal_pages() > CHECKPOINT_PAGES {
-            writer.conn.checkpoint();
-        }
+        self.checkpoint(writer, CHECKPOINT_PAGES);
         if !matches!(job.request, Request::Maintenance(_)) {
             self.sweep(writer, &job.caller);
         }
@@ -303,9 +300,25 @@ impl Engine {
             }
             let conn = Conn::record(&self.path, network, deadline)?;
             let turnstile = Turnstile::open(&self.path).map_err(|error| sqlite::io(&self.path, &error))?;
+            self.note_newest(&conn);
             *writer = Some(Writer { conn, turnstile, durability: Cell::new(Durability::Full) });
         }
         writer.as_ref().ok_or_else(|| Error::internal("a writer that was just made is gone"))
+    }
+
+    /// Moves the WAL to the database if it has more than so many pages.
+    fn checkpoint(&self, writer: &Writer, pages: i64) {
+        if writer.conn.wal_pages() > pages {
+            writer.conn.checkpoint();
+            self.note_newest(&writer.conn);
+        }
+    }
+
+    fn note_newest(&self, conn: &Conn) {
+        // Where it cannot be read, more is looked through than need be.
+        if let Ok(newest) = read::last_seq(conn.sql()) {
+            self.noted.fetch_max(newest.0, Ordering::Relaxed);
+        }
     }
 
     /// Settles what is due, at most once a minute for the whole ledger, whichever process is first.
@@ -367,66 +380,6 @@ impl Engine {
     pub(crate) fn rouse(&self) {
         if let Some(bell) = &*self.bell.read().unwrap_or_else(PoisonError::into_inner) {
             bell.strike();
-        }
-    }
-
-    // ---- files that were replaced ---------------------------------------------------------------------------
-
-    /// Closes every connection of this process without touching the files that took the place of ours, opens the
-    /// ledger anew, and brings back what was acknowledged and is not in it. Until that is done it is owed: an error
-    /// here is an error of every call to come, until one of them succeeds.
-    fn reopen(&self, deadline: &Deadline) -> Result<(), Error> {
-        let _alone = self.in_use.write().unwrap_or_else(PoisonError::into_inner);
-        let mut writing = lock(&self.writing);
-        let mut readers = lock(&self.readers);
-        let explain = |failure: Failure| Error::Unknown {
-            path: self.path.display().to_string(),
-            problem: format!(
-                "the file was replaced while it was in use, and what was recorded is not yet brought back ({})",
-                failure.explain(&self.path, Phase::Work, deadline.waited_ms())
-            ),
-        };
-        if let Some(writer) = writing.writer.as_ref().filter(|writer| !writer.conn.is_in_place()) {
-            // Another database may lack everything; the same one without its WAL lacks only the newest.
-            let newest = self.acknowledged.load(Ordering::Relaxed);
-            let after = if writer.conn.is_another_database() { 0 } else { newest.saturating_sub(salvage::REACH) };
-            let wreck = salvage::gather(writer.conn.sql(), after).map_err(explain)?;
-            writing.owed.push(wreck);
-            self.owes.store(true, Ordering::Release);
-            if let Some(writer) = writing.writer.take() {
-                writer.conn.abandon();
-            }
-        }
-        if readers.iter().any(|reader| !reader.is_in_place()) {
-            readers.drain(..).for_each(Conn::abandon);
-        }
-        drop(readers);
-        if writing.owed.is_empty() {
-            return Ok(());
-        }
-        let Writing { writer, owed } = &mut *writing;
-        let writer = self.open(writer, deadline)?;
-        let turn = writer.turnstile.enter(deadline).map_err(|error| sqlite::io(&self.path, &error))?;
-        let _patience = turnstile::patience(*deadline);
-        writer.conn.sync(true).map_err(|error| explain(error.into()))?;
-        let bring_back = |sql: &Connection| owed.iter().try_for_each(|wreck| salvage::bring_back(sql, wreck));
-        in_immediate(writer.conn.sql(), bring_back).map_err(explain)?;
-        if writer.conn.is_in_place() {
-            owed.clear();
-            self.owes.store(false, Ordering::Release);
-        }
-        drop(turn);
-        self.strike();
-        Ok(())
-    }
-
-    /// Closes every connection and leaves the WAL as it is: the next call opens them again.
-    fn close(&self) {
-        // What was replaced under us is read while we still can; what cannot be brought back now is owed.
-        let _ = self.reopen(&Deadline::after(Duration::ZERO));
-        lock(&self.readers).drain(..).for_each(Conn::abandon);
-        if let Some(writer) = lock(&self.writing).writer.take() {
-            writer.conn.abandon();
         }
     }
 }

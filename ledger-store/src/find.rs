@@ -39,20 +39,20 @@ pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose:
 
 /// What a tombstone says of a lookup that finds nothing.
 fn pruned(sql: &Connection, lookup: &Lookup, scope: Scope<'_>) -> Result<Option<Error>, Failure> {
-    let of = |test: &str, value: &dyn ToSql| {
-        prune::tombstone(sql, &format!("{test} = ?1 AND (?2 IS NULL OR owner = ?2)"), &[value, &scope.0])
-    };
+    let of = |query: &str, value: &dyn ToSql| prune::tombstone(sql, query, &[value, &scope.0]);
+    let by_id = prune::buried!("id = ?1 AND (?2 IS NULL OR owner = ?2)");
+    let by_run = prune::buried!("run_id = ?1 AND (?2 IS NULL OR owner = ?2)");
     match lookup {
         Lookup::Number(number) => match i64::try_from(number.0) {
-            Ok(number) => of("number", &number),
+            Ok(number) => of(prune::buried!("number = ?1 AND (?2 IS NULL OR owner = ?2)"), &number),
             Err(_) => Ok(None),
         },
-        Lookup::Id(id) => of("id", &id.as_bytes().as_slice()),
-        Lookup::Run(run) => of("run_id", run),
+        Lookup::Id(id) => of(by_id, &id.as_bytes().as_slice()),
+        Lookup::Run(run) => of(by_run, run),
         Lookup::Session(_) => Ok(None),
         Lookup::Text(text) => match TaskId::parse(text) {
-            Some(id) => of("id", &id.as_bytes().as_slice()),
-            None => of("run_id", text),
+            Some(id) => of(by_id, &id.as_bytes().as_slice()),
+            None => of(by_run, text),
         },
     }
 }
@@ -89,17 +89,16 @@ fn by_text(
 /// Finds a task by its number.
 pub(crate) fn by_number(sql: &Connection, number: TaskNumber, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
     let Ok(number) = i64::try_from(number.0) else { return Ok(None) };
-    one(sql, "number = ?1", &number, scope)
+    one(sql, row::selecting!("WHERE number = ?1 AND (?2 IS NULL OR owner = ?2)"), &number, scope)
 }
 
 /// Finds a task by its global id.
 pub(crate) fn by_id(sql: &Connection, id: TaskId, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope)
+    one(sql, row::selecting!("WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)"), &id.as_bytes().as_slice(), scope)
 }
 
-fn one(sql: &Connection, test: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    let query = row::select(&format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"));
-    Ok(sql.prepare_cached(&query)?.query_row([value, &scope.0], |row| row::read(sql, row)).optional()?)
+fn one(sql: &Connection, query: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    Ok(sql.prepare_cached(query)?.query_row([value, &scope.0], |row| row::read(sql, row)).optional()?)
 }
 
 /// Several tasks with one run id are ambiguous.
@@ -170,13 +169,13 @@ fn candidate(stored: &Stored) -> Candidate {
 pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Option<Stored>, Failure> {
     let found = match key {
         Key::Given(key) => {
-            let query = row::select("WHERE owner = ?1 AND key = ?2");
-            sql.prepare_cached(&query)?.query_row((owner, key), |row| row::read(sql, row))
+            let query = row::selecting!("WHERE owner = ?1 AND key = ?2");
+            sql.prepare_cached(query)?.query_row((owner, key), |row| row::read(sql, row))
         }
         Key::Run { runtime, run_id } => {
             let query =
-                row::select("WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number");
-            sql.prepare_cached(&query)?.query_row((run_id, runtime, owner), |row| row::read(sql, row))
+                row::selecting!("WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number");
+            sql.prepare_cached(query)?.query_row((run_id, runtime, owner), |row| row::read(sql, row))
         }
         Key::None => return Ok(None),
     };
@@ -186,10 +185,10 @@ pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Opt
 /// Refuses a key whose task was pruned: it lives as long as the tombstone.
 pub(crate) fn unburied(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<(), Failure> {
     let buried = match key {
-        Key::Given(key) => prune::tombstone(sql, "owner = ?1 AND key = ?2", &[&owner, key])?,
+        Key::Given(key) => prune::tombstone(sql, prune::buried!("owner = ?1 AND key = ?2"), &[&owner, key])?,
         Key::Run { runtime, run_id } => {
-            let test = "run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL";
-            prune::tombstone(sql, test, &[run_id, runtime, &owner])?
+            let query = prune::buried!("run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL");
+            prune::tombstone(sql, query, &[run_id, runtime, &owner])?
         }
         Key::None => None,
     };

@@ -52,6 +52,8 @@ pub(crate) struct Queue {
 struct Line {
     waiting: VecDeque<Arc<Job>>,
     led: bool,
+    /// Threads that wait to be told: where there is none, nobody is told.
+    asleep: usize,
 }
 
 /// A request's place in the line, given up when it is dropped.
@@ -92,6 +94,13 @@ impl Queue {
         jobs.map(join).collect()
     }
 
+    /// Wakes whoever waits.
+    fn tell(&self, line: &Line) {
+        if line.asleep > 0 {
+            self.moved.notify_all();
+        }
+    }
+
     fn line(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,6 +139,7 @@ impl<'a> Place<'a> {
                 return Turn::Late;
             }
             // What a leader has taken is answered within that leader's transaction: there is nothing to give up.
+            line.asleep += 1;
             line = match waits {
                 true => {
                     let left = self.job.deadline.left();
@@ -137,6 +147,7 @@ impl<'a> Place<'a> {
                 }
                 false => self.queue.moved.wait(line).unwrap_or_else(PoisonError::into_inner),
             };
+            line.asleep -= 1;
         }
     }
 
@@ -185,8 +196,7 @@ impl Lead<'_> {
     /// Wakes those whose requests are answered.
     pub(crate) fn announce(&self) {
         // Under the lock, so that nobody goes to sleep between looking and waiting.
-        let _line = self.queue.line();
-        self.queue.moved.notify_all();
+        self.queue.tell(&self.queue.line());
     }
 }
 
@@ -194,6 +204,6 @@ impl Drop for Lead<'_> {
     fn drop(&mut self) {
         let mut line = self.queue.line();
         line.led = false;
-        self.queue.moved.notify_all();
+        self.queue.tell(&line);
     }
 }

@@ -106,7 +106,7 @@ pub(crate) fn preview(
     follow(sql, request, caller, at, |stored, command| {
         let decision = decide(Some(&stored.task), command, at)?;
         let now = at.now.max(stored.task.updated_at);
-        Ok(decision.events.iter().fold(stored.task, |task, event| evolve(task, event, now)))
+        Ok(decision.events.iter().fold(*stored.task, |task, event| evolve(task, event, now)))
     })
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn apply(sql: &Connection, request: &Reconcile, caller: &Caller, at: 
     let reply = follow(sql, request, caller, at, |stored, command| {
         let done = record::command(sql, stored, command, at)?;
         wrote |= done.wrote;
-        Ok(done.stored.task)
+        Ok(*done.stored.task)
     })?;
     Ok(Written { response: Response::Reconcile(reply), wrote })
 }

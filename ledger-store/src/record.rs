@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::flows;
-use crate::prune;
+use crate::prune::{self, Series};
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use crate::world::World;
@@ -31,12 +31,12 @@ pub(crate) fn create(
     at: &Moment,
 ) -> Result<Recorded, Failure> {
     let command = Command::Create(birth);
-    let decision = decide(existing.as_ref().map(|stored| &stored.task), &command, at)?;
+    let decision = decide(existing.as_ref().map(|stored| &*stored.task), &command, at)?;
     match (existing, command) {
         (Some(stored), _) => Ok(Recorded { stored, answer: decision.answer, wrote: false }),
         (None, Command::Create(birth)) => {
             let number = next_number(sql)?;
-            let unborn = Stored { task: Task::unborn(number, id, &birth), last_event: Seq(0) };
+            let unborn = Stored { task: Box::new(Task::unborn(number, id, &birth)), last_event: Seq(0) };
             let stored = apply(sql, unborn, &decision.events, at.now)?;
             row::insert(sql, &stored)?;
             Ok(Recorded { stored, answer: decision.answer, wrote: true })
@@ -48,7 +48,8 @@ pub(crate) fn create(
 /// Records a task with its history from elsewhere, in one transition.
 pub(crate) fn import(sql: &Connection, import: &Import, id: TaskId, at: &Moment) -> Result<Stored, Failure> {
     let events = decide_import(import, at)?;
-    let unborn = Stored { task: Task::unborn(next_number(sql)?, id, &import.birth), last_event: Seq(0) };
+    let unborn = Task::unborn(next_number(sql)?, id, &import.birth);
+    let unborn = Stored { task: Box::new(unborn), last_event: Seq(0) };
     let stored = apply(sql, unborn, &events, at.now)?;
     row::insert(sql, &stored)?;
     Ok(stored)
@@ -76,7 +77,7 @@ fn apply(sql: &Connection, stored: Stored, events: &[Event], now: Millis) -> Res
     let Stored { mut task, mut last_event } = stored;
     let mut seqs = Vec::with_capacity(events.len());
     for event in events {
-        task = evolve(task, event, now);
+        *task = evolve(*task, event, now);
         if let Some(kind) = event.kind() {
             let stored = Stored { task, last_event };
             last_event = append(sql, &stored, kind as u8, now, event.data().as_deref())?;
@@ -97,10 +98,14 @@ pub(crate) fn append(
     at: Millis,
     data: Option<&str>,
 ) -> Result<Seq, Failure> {
-    let seq = prune::next(sql, "event", "seq", "pruned_seq")?;
+    let insert = concat!(
+        "INSERT INTO event (seq, task, prev, at, kind, data) VALUES (",
+        prune::next_seq!(),
+        ", ?1, ?2, ?3, ?4, ?5)"
+    );
     let (task, prev) = (stored_number(stored.task.number.0)?, stored_number(stored.last_event.0)?);
-    sql.prepare_cached("INSERT INTO event (seq, task, prev, at, kind, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-        .execute((stored_number(seq)?, task, prev, at.get(), kind, data))?;
+    sql.prepare_cached(insert)?.execute((task, prev, at.get(), kind, data))?;
+    let seq = u64::try_from(sql.last_insert_rowid()).map_err(|_| Error::internal("a negative seq"))?;
     Ok(Seq(seq))
 }
 
@@ -172,13 +177,7 @@ fn paced(sql: &Connection, task: i64, recipient: &Recipient, now: Millis) -> Res
 
 /// The number of the next task.
 pub(crate) fn next_number(sql: &Connection) -> Result<TaskNumber, Failure> {
-    prune::next(sql, "task", "number", "pruned_number").map(TaskNumber)
-}
-
-/// The next of a series of numbers.
-pub(crate) fn next(sql: &Connection, query: &str) -> Result<u64, Failure> {
-    let number: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
-    u64::try_from(number).map_err(|_| Error::internal("a negative number").into())
+    prune::next(sql, Series::Tasks).map(TaskNumber)
 }
 
 pub(crate) fn stored_number(number: u64) -> Result<i64, Failure> {
@@ -188,7 +187,7 @@ pub(crate) fn stored_number(number: u64) -> Result<i64, Failure> {
 // ---- telling ------------------------------------------------------------------------------------------------
 
 /// A task as it is told: with its notices' delivery and its executor's liveness.
-pub(crate) fn view(sql: &Connection, task: Task, world: World, at: &Moment) -> Result<TaskView, Failure> {
+pub(crate) fn view(sql: &Connection, task: Box<Task>, world: World, at: &Moment) -> Result<TaskView, Failure> {
     let delivery = delivery(sql, task.number)?;
     let liveness = (task.status == bgledger_core::Status::Running).then(|| liveness(&task, world, at).as_str());
     Ok(TaskView { task, delivery, liveness })

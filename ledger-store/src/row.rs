@@ -5,7 +5,7 @@ use bgledger_core::{
     Artifact, Cancel, Executor, Failure as TaskFailure, FlowId, Group, Json, Lease, Metadata, Millis, NotifyPolicy,
     Output, ProgressPoint, Seq, Span, Status, Task, TaskId, TaskNumber, Usage,
 };
-use rusqlite::types::{ToSql, Type, Value};
+use rusqlite::types::{ToSql, ToSqlOutput, Type, Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -17,86 +17,89 @@ use std::sync::LazyLock;
 /// A task with what only storage knows of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stored {
-    pub(crate) task: Task,
+    /// In a box: it is handed on from step to step.
+    pub(crate) task: Box<Task>,
     /// Its newest event: the end of the chain.
     pub(crate) last_event: Seq,
 }
 
-/// The columns that never change, then those that do. The order is the order of `values` and of `read`.
-const FIXED: [&str; 11] =
-    ["number", "id", "owner", "key", "runtime", "queue_timeout", "timeout", "label", "metadata", "task", "origin"];
-const MOVING: [&str; 48] = [
-    "status",
-    "revision",
-    "generation",
-    "attempt",
-    "progress_reports",
-    "last_event",
-    "created_at",
-    "started_at",
-    "ended_at",
-    "updated_at",
-    "attempt_started_at",
-    "heartbeat_at",
-    "progress_at",
-    "lease",
-    "lease_expires_at",
-    "lease_host",
-    "lease_clock",
-    "host",
-    "pid",
-    "pid_started",
-    "nonce",
-    "group_id",
-    "group_started",
-    "kind",
-    "source_id",
-    "run_id",
-    "requester_session",
-    "session",
-    "agent",
-    "requester_agent",
-    "parent",
-    "root",
-    "flow",
-    "retry_of",
-    "notify",
-    "outcome",
-    "reason",
-    "waiting_on",
-    "exit_code",
-    "signal",
-    "cancel",
-    "progress",
-    "usage",
-    "artifacts",
-    "error",
-    "summary",
-    "output",
-    "result",
-];
+/// The columns: those that never change, then those that do. The order is the order of `values` and of `read`.
+macro_rules! columns {
+    () => {
+        "number, id, owner, key, runtime, queue_timeout, timeout, label, metadata, task, origin, \
+         status, revision, generation, attempt, progress_reports, last_event, created_at, started_at, \
+         ended_at, updated_at, attempt_started_at, heartbeat_at, progress_at, lease, lease_expires_at, \
+         lease_host, lease_clock, host, pid, pid_started, nonce, group_id, group_started, kind, source_id, \
+         run_id, requester_session, session, agent, requester_agent, parent, root, flow, retry_of, notify, \
+         outcome, reason, waiting_on, exit_code, signal, cancel, progress, usage, artifacts, error, summary, \
+         output, result"
+    };
+}
+pub(crate) use columns;
 
-/// A select of every column; the caller adds the rest.
+/// A select of every column; the caller adds the rest. The text is made once: it is what prepared statements are found by.
+macro_rules! selecting {
+    ($($rest:literal),+) => {
+        concat!("SELECT ", $crate::row::columns!(), " FROM task ", $($rest),+)
+    };
+}
+pub(crate) use selecting;
+
+/// The same for a rest that is only known then.
 pub(crate) fn select(rest: &str) -> String {
-    static COLUMNS: LazyLock<String> = LazyLock::new(|| format!("{}, {}", FIXED.join(", "), MOVING.join(", ")));
-    format!("SELECT {} FROM task {rest}", *COLUMNS)
+    format!("SELECT {} FROM task {rest}", columns!())
 }
 
-fn marks(columns: &[&str]) -> String {
-    columns.iter().map(|column| format!(":{column}")).collect::<Vec<_>>().join(", ")
+static COLUMNS: LazyLock<Vec<&str>> = LazyLock::new(|| columns!().split(", ").collect());
+/// How many of them never change.
+const FIXED: usize = 11;
+
+/// What is written to a row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Write {
+    Insert,
+    Update,
+}
+
+/// The statement that writes a set of columns, a bit for each.
+///
+/// `OR FAIL`: whoever writes a row undoes the whole request if that fails, so SQLite need not keep a copy of each page that
+/// the statement and its triggers touch.
+fn statement(write: Write, set: u64) -> Rc<str> {
+    thread_local! {
+        static SQL: RefCell<HashMap<(Write, u64), Rc<str>>> = RefCell::new(HashMap::new());
+    }
+    let text = || {
+        let columns =
+            COLUMNS.iter().enumerate().filter(|(place, _)| set & (1 << place) != 0).map(|(_, column)| *column);
+        let text = match write {
+            Write::Insert => {
+                let columns: Vec<&str> = columns.collect();
+                let marks = vec!["?"; columns.len()].join(", ");
+                format!("INSERT OR FAIL INTO task ({}) VALUES ({marks})", columns.join(", "))
+            }
+            Write::Update => {
+                let pairs: Vec<String> = columns.map(|column| format!("{column} = ?")).collect();
+                format!("UPDATE OR FAIL task SET {} WHERE number = ? AND revision = ?", pairs.join(", "))
+            }
+        };
+        text.into()
+    };
+    SQL.with_borrow_mut(|texts| Rc::clone(texts.entry((write, set)).or_insert_with(text)))
 }
 
 /// Writes a new row.
 pub(crate) fn insert(sql: &Connection, stored: &Stored) -> rusqlite::Result<()> {
-    thread_local! {
-        static SQL: String = format!(
-            "INSERT INTO task ({}, {}) VALUES ({}, {})",
-            FIXED.join(", "), MOVING.join(", "), marks(&FIXED), marks(&MOVING)
-        );
+    let mut all = fixed(&stored.task)?;
+    all.extend(moving(sql, stored)?);
+    let (mut set, mut values) = (0_u64, Vec::with_capacity(all.len()));
+    for (place, value) in all.into_iter().enumerate() {
+        if seen(&value) != ValueRef::Null {
+            set |= 1 << place;
+            values.push(value);
+        }
     }
-    let mut values = fixed(&stored.task)?;
-    values.extend(moving(sql, stored)?);
-    SQL.with(|text| sql.prepare_cached(text)?.execute(rusqlite::params_from_iter(values)).map(drop))
+    sql.prepare_cached(&statement(Write::Insert, set))?.execute(rusqlite::params_from_iter(values)).map(drop)
 }
 
 /// What may change of a row, as it is stored: to tell what has changed.
@@ -104,70 +107,92 @@ pub(crate) struct Moving(Vec<Value>);
 
 /// What may change of a task, as it is stored.
 pub(crate) fn before(sql: &Connection, stored: &Stored) -> rusqlite::Result<Moving> {
-    moving(sql, stored).map(Moving)
+    Ok(Moving(moving(sql, stored)?.into_iter().map(owned).collect()))
 }
 
 /// Writes what has changed of a row, if it is still at the revision that was read: no index is touched without need.
 pub(crate) fn update(sql: &Connection, before: &Moving, stored: &Stored, read_revision: u64) -> rusqlite::Result<()> {
-    thread_local! {
-        /// The statement for each set of columns, a bit for each.
-        static SQL: RefCell<HashMap<u64, Rc<str>>> = RefCell::new(HashMap::new());
-    }
     let after = moving(sql, stored)?;
-    let (mut changed, mut values) = (0_u64, Vec::new());
+    let (mut changed, mut values) = (0_u64, Vec::with_capacity(16));
     for (place, (before, after)) in before.0.iter().zip(after).enumerate() {
-        if *before != after {
-            changed |= 1 << place;
+        if ValueRef::from(before) != seen(&after) {
+            changed |= 1 << (FIXED + place);
             values.push(after);
         }
     }
     values.push(integer(stored.task.number.0)?);
     values.push(integer(read_revision)?);
-    let text =
-        SQL.with_borrow_mut(|texts| Rc::clone(texts.entry(changed).or_insert_with(|| update_of(changed).into())));
+    let text = statement(Write::Update, changed);
     match sql.prepare_cached(&text)?.execute(rusqlite::params_from_iter(values))? {
         1 => Ok(()),
         _ => Err(rusqlite::Error::QueryReturnedNoRows),
     }
 }
 
-fn update_of(changed: u64) -> String {
-    let columns = MOVING.iter().enumerate().filter(|(place, _)| changed & (1 << place) != 0);
-    let pairs: Vec<String> = columns.map(|(_, column)| format!("{column} = :{column}")).collect();
-    format!("UPDATE task SET {} WHERE number = :number AND revision = :read_revision", pairs.join(", "))
+/// A value on its way to a column: texts are borrowed from the task.
+type Bound<'a> = ToSqlOutput<'a>;
+
+const NULL: Bound<'static> = ToSqlOutput::Borrowed(ValueRef::Null);
+
+fn seen<'a>(value: &'a Bound<'_>) -> ValueRef<'a> {
+    match value {
+        ToSqlOutput::Borrowed(value) => *value,
+        ToSqlOutput::Owned(value) => value.into(),
+        // No other kind is made here.
+        _ => ValueRef::Null,
+    }
 }
 
-fn integer(value: u64) -> rusqlite::Result<Value> {
-    i64::try_from(value).map(Value::Integer).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+fn owned(value: Bound<'_>) -> Value {
+    match value {
+        ToSqlOutput::Owned(value) => value,
+        borrowed @ (ToSqlOutput::Borrowed(_) | _) => Value::try_from(seen(&borrowed)).unwrap_or(Value::Null),
+    }
 }
 
-fn text(value: Option<&str>) -> Value {
-    value.map_or(Value::Null, |text| Value::Text(text.to_owned()))
+fn whole<N: Into<i64>>(value: N) -> Bound<'static> {
+    ToSqlOutput::Borrowed(ValueRef::Integer(value.into()))
 }
 
-fn id(value: Option<TaskId>) -> Value {
-    value.map_or(Value::Null, |id| Value::Blob(id.as_bytes().to_vec()))
+fn integer(value: u64) -> rusqlite::Result<Bound<'static>> {
+    i64::try_from(value).map(whole).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-fn millis(value: Option<Millis>) -> Value {
-    value.map_or(Value::Null, |at| Value::Integer(at.get()))
+fn count(value: Option<u64>) -> rusqlite::Result<Bound<'static>> {
+    value.map_or(Ok(NULL), integer)
 }
 
-fn span(value: Option<Span>) -> Value {
-    value.map_or(Value::Null, |span| Value::Integer(span.ms()))
+fn text(value: Option<&str>) -> Bound<'_> {
+    value.map_or(NULL, |text| ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())))
 }
 
-fn json<T: Serialize>(value: Option<&T>) -> rusqlite::Result<Value> {
-    let Some(value) = value else { return Ok(Value::Null) };
+fn bytes(value: Option<&[u8; 16]>) -> Bound<'_> {
+    value.map_or(NULL, |bytes| ToSqlOutput::Borrowed(ValueRef::Blob(bytes)))
+}
+
+fn id(value: Option<&TaskId>) -> Bound<'_> {
+    bytes(value.map(TaskId::as_bytes))
+}
+
+fn millis(value: Option<Millis>) -> Bound<'static> {
+    value.map_or(NULL, |at| whole(at.get()))
+}
+
+fn span(value: Option<Span>) -> Bound<'static> {
+    value.map_or(NULL, |span| whole(span.ms()))
+}
+
+fn json<T: Serialize>(value: Option<&T>) -> rusqlite::Result<Bound<'static>> {
+    let Some(value) = value else { return Ok(NULL) };
     let text = serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    Ok(Value::Text(text))
+    Ok(ToSqlOutput::Owned(Value::Text(text)))
 }
 
-fn fixed(task: &Task) -> rusqlite::Result<Vec<Value>> {
+fn fixed(task: &Task) -> rusqlite::Result<Vec<Bound<'_>>> {
     let metadata = (!task.metadata.is_empty()).then_some(&task.metadata);
     Ok(vec![
         integer(task.number.0)?,
-        id(Some(task.id)),
+        id(Some(&task.id)),
         text(Some(&task.owner)),
         text(task.key.as_deref()),
         text(Some(&task.runtime)),
@@ -187,30 +212,28 @@ struct StoredUsage {
     before: Option<Usage>,
 }
 
-fn moving(sql: &Connection, stored: &Stored) -> rusqlite::Result<Vec<Value>> {
+fn moving<'a>(sql: &Connection, stored: &'a Stored) -> rusqlite::Result<Vec<Bound<'a>>> {
     let task = &stored.task;
     let executor = task.executor.as_ref();
     let host = match executor {
-        Some(executor) => Value::Integer(intern_host(sql, &executor.machine, &executor.boot, executor.pid_namespace)?),
-        None => Value::Null,
+        Some(executor) => whole(intern_host(sql, &executor.machine, &executor.boot, executor.pid_namespace)?),
+        None => NULL,
     };
     let lease_host = match (&task.lease_clock, executor) {
         (Some(lease), Some(executor)) if executor.boot.as_ref() == Some(&lease.boot) => host.clone(),
-        (Some(lease), _) => Value::Integer(intern_host(sql, &None, &Some(lease.boot.clone()), None)?),
-        (None, _) => Value::Null,
+        (Some(lease), _) => whole(intern_host(sql, &None, &Some(lease.boot.clone()), None)?),
+        (None, _) => NULL,
     };
-    let number = |value: Option<u64>| value.map_or(Ok(Value::Null), integer);
-    let small = |value: Option<i32>| value.map_or(Value::Null, |value| Value::Integer(value.into()));
     let group = executor.and_then(|executor| executor.group);
     let usage = StoredUsage { all: task.usage.clone(), before: task.usage_before.clone() };
     let usage = (usage.all.is_some() || usage.before.is_some()).then_some(&usage);
     let artifacts = (!task.artifacts.is_empty()).then_some(&task.artifacts);
     Ok(vec![
-        Value::Integer(i64::from(task.status as u8)),
+        whole(task.status as u8),
         integer(task.revision)?,
-        Value::Integer(task.generation.into()),
-        Value::Integer(task.attempt.into()),
-        Value::Integer(task.progress_reports.into()),
+        whole(task.generation),
+        whole(task.attempt),
+        whole(task.progress_reports),
         integer(stored.last_event.0)?,
         millis(Some(task.created_at)),
         millis(task.started_at),
@@ -222,13 +245,13 @@ fn moving(sql: &Connection, stored: &Stored) -> rusqlite::Result<Vec<Value>> {
         span(task.lease),
         millis(task.lease_expires_at),
         lease_host,
-        task.lease_clock.as_ref().map_or(Value::Null, |lease| Value::Integer(lease.expires)),
+        task.lease_clock.as_ref().map_or(NULL, |lease| whole(lease.expires)),
         host,
-        number(executor.and_then(|executor| executor.pid).map(u64::from))?,
-        number(executor.and_then(|executor| executor.started))?,
+        count(executor.and_then(|executor| executor.pid).map(u64::from))?,
+        count(executor.and_then(|executor| executor.started))?,
         text(executor.and_then(|executor| executor.nonce.as_deref())),
-        number(group.map(|group| group.id.into()))?,
-        number(group.map(|group| group.started))?,
+        count(group.map(|group| group.id.into()))?,
+        count(group.map(|group| group.started))?,
         text(task.kind.as_deref()),
         text(task.source_id.as_deref()),
         text(task.run_id.as_deref()),
@@ -236,16 +259,16 @@ fn moving(sql: &Connection, stored: &Stored) -> rusqlite::Result<Vec<Value>> {
         text(task.session.as_deref()),
         text(task.agent.as_deref()),
         text(task.requester_agent.as_deref()),
-        id(task.parent),
-        id(task.root),
-        task.flow.map_or(Value::Null, |flow| Value::Blob(flow.as_bytes().to_vec())),
-        id(task.retry_of),
+        id(task.parent.as_ref()),
+        id(task.root.as_ref()),
+        bytes(task.flow.as_ref().map(FlowId::as_bytes)),
+        id(task.retry_of.as_ref()),
         text(Some(task.notify.as_str())),
         text(task.outcome.as_deref()),
         text(task.reason.as_deref()),
         text(task.waiting_on.as_deref()),
-        small(task.exit_code),
-        small(task.signal),
+        task.exit_code.map_or(NULL, whole),
+        task.signal.map_or(NULL, whole),
         json(task.cancel.as_ref())?,
         json(task.progress.as_ref())?,
         json(usage)?,
@@ -266,7 +289,7 @@ fn intern_host(
     boot: &Option<String>,
     pid_namespace: Option<u64>,
 ) -> rusqlite::Result<i64> {
-    let namespace = pid_namespace.map_or(Ok(Value::Null), integer)?;
+    let namespace = count(pid_namespace)?;
     let known = "SELECT id FROM host WHERE machine IS ?1 AND boot IS ?2 AND pid_namespace IS ?3";
     let values: [&dyn ToSql; 3] = [machine, boot, &namespace];
     let found = sql.prepare_cached(known)?.query_row(values, |row| row.get(0)).optional()?;
@@ -451,7 +474,7 @@ pub(crate) fn read(sql: &Connection, row: &Row<'_>) -> rusqlite::Result<Stored> 
         progress_reports,
         origin,
     };
-    Ok(Stored { task, last_event })
+    Ok(Stored { task: Box::new(task), last_event })
 }
 
 fn executor(sql: &Connection, c: &mut Columns<'_, '_>) -> rusqlite::Result<Option<Executor>> {

@@ -14,8 +14,8 @@ use bgledger_core::{Event, EventKind, Millis, Report, Seq, TaskNumber, evolve};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeMap;
 
-/// How far back before the newest acknowledged event a WAL that was deleted may have gone: more than one holds before
-/// it is checkpointed.
+/// How far back before the event that was last noted a WAL that was deleted may have gone: more than one holds before it
+/// is checkpointed.
 pub(crate) const REACH: u64 = 100_000;
 
 /// The newest part of the history as the old connection has it.
@@ -173,7 +173,7 @@ impl<'a> Returning<'a> {
                         TaskNumber(*next - 1)
                     }
                 };
-                (Stored { task: old.task.before_history(number), last_event: Seq(0) }, None)
+                (Stored { task: Box::new(old.task.before_history(number)), last_event: Seq(0) }, None)
             }
         };
         let mut unseen = present.clone();
@@ -206,10 +206,10 @@ impl<'a> Returning<'a> {
     fn append(&mut self, sql: &Connection, lost: &Lost) -> Result<Seq, Failure> {
         let event = Event::from_stored(lost.kind, lost.data.as_deref());
         self.stored.last_event = record::append(sql, &self.stored, lost.kind, lost.at, lost.data.as_deref())?;
-        self.stored.task = evolve(self.stored.task.clone(), &event, lost.at);
+        *self.stored.task = evolve((*self.stored.task).clone(), &event, lost.at);
         let said = Report::of(&self.old.task);
         if event.ending().is_some_and(|ending| ending.checksum.is_some() && ending.checksum == said.checksum()) {
-            self.stored.task = self.stored.task.clone().saying(said);
+            *self.stored.task = self.stored.task.clone().saying(said);
         }
         if self.old.task.origin.is_some() && event.kind() == Some(EventKind::Created) {
             self.imported_at = Some(lost.at);
@@ -227,7 +227,7 @@ impl<'a> Returning<'a> {
         match (!self.has_moved_on && is_older, self.returned) {
             (true, _) => {
                 let number = self.stored.task.number;
-                self.stored.task = bgledger_core::Task { number, ..self.old.task.clone() };
+                *self.stored.task = bgledger_core::Task { number, ..(*self.old.task).clone() };
             }
             (false, 0) => return Ok(()),
             (false, _) => self.stored.task.revision += 1,

@@ -105,7 +105,7 @@ pub(crate) fn preview(sql: &Connection, caller: &Caller, at: &Moment) -> Result<
     for (stored, finding, command) in all {
         let decision = decide(Some(&stored.task), &command, at)?;
         let (before, now) = (stored.task.clone(), at.now.max(stored.task.updated_at));
-        let after = decision.events.iter().fold(stored.task, |task, event| evolve(task, event, now));
+        let after = decision.events.iter().fold(*stored.task, |task, event| evolve(task, event, now));
         changes.push(change(&finding, &before, &after));
     }
     let held = jump(sql, at)?;

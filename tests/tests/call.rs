@@ -83,3 +83,28 @@ fn requests_that_stand_on_each_other_keep_their_order() {
     caller.end();
     assert_sound(&path);
 }
+
+/// Nothing is kept to undo each request by, since what is refused has written nothing as a rule; here one has.
+#[test]
+fn what_a_refused_request_wrote_is_undone_and_its_neighbours_stand() {
+    let scratch = Scratch::new();
+    let path = scratch.ledger();
+    let mut caller = Piped::on(&path);
+    caller.ok(r#"{"create": {"label": "first"}}"#);
+    let requests = [
+        r#"{"create": {"label": "before", "run_id": "r"}}"#,
+        r#"{"config": {"set": {"retention": "9d", "zzz": "no such key"}}}"#,
+        r#"{"create": {"label": "another", "run_id": "r"}}"#,
+        r#"{"create": {"label": "after"}}"#,
+        r#"{"config": {"get": "retention"}}"#,
+    ];
+    caller.send(&lines(&requests)).expect("sent");
+    let answers: Vec<Value> = requests.iter().map(|_| caller.receive().expect("an answer")).collect();
+    assert_eq!(answers[0]["ok"]["task"]["number"], 2);
+    assert_eq!(answers[1]["error"]["code"], "unknown_key", "{}", answers[1]);
+    assert_eq!(answers[2]["error"]["code"], "exists_with_different");
+    assert_eq!(answers[3]["ok"]["task"]["number"], 3, "nothing was counted twice");
+    assert_eq!(answers[4]["ok"]["config"]["retention"]["value"], "7d", "set by a request that was refused");
+    caller.end();
+    assert_sound(&path);
+}

@@ -140,8 +140,8 @@ fn a_ledger_with_records_of_its_own_gets_what_it_has_not() {
         let (now, then) = (is.task, was);
         assert_eq!(is.delivery, task.delivery);
         let expected =
-            bgledger_core::Task { number: now.number, updated_at: now.updated_at, key: now.key.clone(), ..then };
-        assert_eq!(now, expected);
+            bgledger_core::Task { number: now.number, updated_at: now.updated_at, key: now.key.clone(), ..*then };
+        assert_eq!(*now, expected);
     }
     let settings = ledger.call(Config::default()).expect("settings").config;
     assert_eq!(settings["retention"].value.as_deref(), Some("24h"), "its own policy stays");

@@ -21,6 +21,7 @@ pub use operating::{
 use crate::command::Cancelled;
 use crate::error::{Error, ErrorBody};
 use crate::{Delivery, Json, Task, TaskNumber};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::ser::SerializeMap;
@@ -30,9 +31,9 @@ use serde::{Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TaskView {
-    /// The record.
+    /// The record, in a box: a reply is handed on from layer to layer.
     #[serde(flatten)]
-    pub task: Task,
+    pub task: Box<Task>,
     /// What became of its notices.
     pub delivery: Delivery,
     /// What is known of a running task's executor: `alive`, `gone`, `lease_expired`, `unknown`.

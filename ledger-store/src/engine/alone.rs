@@ -3,14 +3,12 @@
 use super::{CHECKPOINT_IN_TURN_PAGES, CHECKPOINT_PAGES, Engine, REOPENINGS, lock};
 use crate::batch::in_immediate;
 use crate::fork;
-use crate::read;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline};
 use bgledger_core::Error;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How a transaction ended.
@@ -61,20 +59,14 @@ impl Engine {
         }
         let _patience = turnstile::patience(*deadline);
         writer.conn.sync(true).map_err(|error| explain(error.into()))?;
-        let whole = |sql: &Connection| Ok((work(sql)?, read::last_seq(sql)?));
-        let (done, newest) = in_immediate(writer.conn.sql(), whole).map_err(explain)?;
-        if !writer.conn.is_in_place() {
+        let done = in_immediate(writer.conn.sql(), work).map_err(explain)?;
+        if !writer.conn.is_linked() {
             return Ok(Ended::Stranded(done));
         }
-        self.acknowledged.fetch_max(newest.0, Ordering::Relaxed);
-        if writer.conn.wal_pages() > CHECKPOINT_IN_TURN_PAGES {
-            writer.conn.checkpoint();
-        }
+        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
         drop(turn);
         self.strike();
-        if writer.conn.wal_pages() > CHECKPOINT_PAGES {
-            writer.conn.checkpoint();
-        }
+        self.checkpoint(writer, CHECKPOINT_PAGES);
         Ok(Ended::Committed(done))
     }
 }

@@ -8,7 +8,7 @@ pub(crate) use row::Stored;
 
 use crate::caller::{Caller, Written};
 use crate::find::{self, Purpose, Scope};
-use crate::prune;
+use crate::prune::{self, Series};
 use crate::record::stored_number;
 use crate::sqlite::Failure;
 use crate::write;
@@ -348,7 +348,7 @@ pub(crate) fn create(
 }
 
 fn next_number(sql: &Connection) -> Result<FlowNumber, Failure> {
-    prune::next(sql, "flow", "number", "pruned_flow").map(FlowNumber)
+    prune::next(sql, Series::Flows).map(FlowNumber)
 }
 
 /// A controller's move.

@@ -13,6 +13,7 @@ mod group;
 mod host;
 mod place;
 mod process;
+mod standing;
 
 pub use bell::{Bell, UNHEARD, UNSTRUCK};
 pub use clock::{monotonic_ms, random_bytes, uptime_ms, wall_ms};
@@ -27,3 +28,4 @@ pub use place::{
     rename_over, rename_to_vacant, sync_file, sync_folder,
 };
 pub use process::{Member, ProcessState, group_members, own_pid, process};
+pub use standing::Standing;

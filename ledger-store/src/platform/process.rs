@@ -1,5 +1,7 @@
 //! Which processes live, and since when: `/proc/PID/stat`.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 /// What can be told about the process with a certain pid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessState {
@@ -38,9 +40,29 @@ pub fn process(pid: u32) -> ProcessState {
     let (Ok(signed), true) = (i32::try_from(pid), pid > 0) else {
         return ProcessState::Unknown;
     };
+    if pid == own_pid() {
+        return own_process(pid);
+    }
     match read_stat(pid) {
         Some(stat) => stat.state(),
         None if is_gone(signed) => ProcessState::Gone,
+        None => ProcessState::Unknown,
+    }
+}
+
+/// This process lives, and its start does not change: it is read once. A forked child finds its parent's pid here.
+fn own_process(pid: u32) -> ProcessState {
+    static KNOWN: AtomicU32 = AtomicU32::new(0);
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    if KNOWN.load(Ordering::Acquire) == pid {
+        return ProcessState::Running { started: STARTED.load(Ordering::Relaxed) };
+    }
+    match read_stat(pid) {
+        Some(Stat { started, .. }) => {
+            STARTED.store(started, Ordering::Relaxed);
+            KNOWN.store(pid, Ordering::Release);
+            ProcessState::Running { started }
+        }
         None => ProcessState::Unknown,
     }
 }

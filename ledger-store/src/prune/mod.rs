@@ -6,7 +6,7 @@
 
 mod tombstone;
 
-pub(crate) use tombstone::{is_pruned, next, tombstone};
+pub(crate) use tombstone::{Series, buried, is_pruned, next, next_of, next_seq, tombstone};
 
 use crate::caller::{Caller, Written};
 use crate::config;

@@ -1,19 +1,25 @@
 //! What is left of pruned tasks: their tombstones, and their numbers, which are never used again.
 
 use super::count;
-use crate::record;
 use crate::sqlite::Failure;
 use bgledger_core::{Error, Millis, Status, TaskId, TaskNumber};
 use rusqlite::{Connection, OptionalExtension};
 
-/// What is left of a pruned task that fits a test, as the error that tells of it.
+/// A select of what [`tombstone`] reads, with a test.
+macro_rules! buried {
+    ($test:literal) => {
+        concat!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE ", $test, " LIMIT 1")
+    };
+}
+pub(crate) use buried;
+
+/// What is left of a pruned task that a query of [`buried`] finds, as the error that tells of it.
 pub(crate) fn tombstone(
     sql: &Connection,
-    test: &str,
+    query: &str,
     values: &[&dyn rusqlite::types::ToSql],
 ) -> Result<Option<Error>, Failure> {
-    let query = format!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE {test} LIMIT 1");
-    let found = sql.prepare_cached(&query)?.query_row(values, |row| {
+    let found = sql.prepare_cached(query)?.query_row(values, |row| {
         let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Error::Pruned {
             number: TaskNumber(count(number)),
@@ -28,15 +34,48 @@ pub(crate) fn tombstone(
 
 /// Whether a task was here and is pruned.
 pub(crate) fn is_pruned(sql: &Connection, id: TaskId) -> Result<bool, Failure> {
-    Ok(tombstone(sql, "id = ?1", &[&id.as_bytes().as_slice()])?.is_some())
+    Ok(tombstone(sql, buried!("id = ?1"), &[&id.as_bytes().as_slice()])?.is_some())
 }
 
-/// The next number of a series whose highest may have been pruned.
-pub(crate) fn next(sql: &Connection, table: &str, column: &str, pruned: &str) -> Result<u64, Failure> {
-    record::next(
-        sql,
-        &format!(
-            "SELECT 1 + max(coalesce((SELECT max({column}) FROM {table}), 0), (SELECT value FROM meta WHERE key = '{pruned}'))"
-        ),
-    )
+/// What is numbered in a series of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Series {
+    Tasks,
+    Events,
+    Flows,
+}
+
+/// The next of a series whose highest may have been pruned: an expression of SQL.
+macro_rules! next_of {
+    ($table:literal, $column:literal, $pruned:literal) => {
+        concat!(
+            "1 + max(coalesce((SELECT max(",
+            $column,
+            ") FROM ",
+            $table,
+            "), 0),
+                (SELECT value FROM meta WHERE key = '",
+            $pruned,
+            "'))"
+        )
+    };
+}
+
+/// The place of the next event.
+macro_rules! next_seq {
+    () => {
+        $crate::prune::next_of!("event", "seq", "pruned_seq")
+    };
+}
+pub(crate) use {next_of, next_seq};
+
+/// The next number of a series.
+pub(crate) fn next(sql: &Connection, series: Series) -> Result<u64, Failure> {
+    let query = match series {
+        Series::Tasks => concat!("SELECT ", next_of!("task", "number", "pruned_number")),
+        Series::Events => concat!("SELECT ", next_seq!()),
+        Series::Flows => concat!("SELECT ", next_of!("flow", "number", "pruned_flow")),
+    };
+    let number: i64 = sql.prepare_cached(query)?.query_row([], |row| row.get(0))?;
+    u64::try_from(number).map_err(|_| Error::internal("a negative number").into())
 }

@@ -116,7 +116,7 @@ fn prove(sql: &Connection, number: TaskNumber, newest: u64, report: &mut Recover
     }
     let said = folded.task.clone().saying(Report::of(row));
     let task = Task { revision: row.revision.max(folded.task.revision) + 1, ..said };
-    let mended = Stored { task, last_event: whole.last_event };
+    let mended = Stored { task: Box::new(task), last_event: whole.last_event };
     row::update(sql, &row::before(sql, &stored)?, &mended, row.revision)?;
     match same_but_for_heartbeats(&mended.task, &folded) {
         true => report.mended.push(number.0),

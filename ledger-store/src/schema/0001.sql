@@ -102,7 +102,7 @@ CREATE INDEX task_kind ON task (kind) WHERE kind IS NOT NULL;
 CREATE INDEX task_agent ON task (agent) WHERE agent IS NOT NULL;
 CREATE INDEX task_parent ON task (parent) WHERE parent IS NOT NULL;
 CREATE INDEX task_flow ON task (flow) WHERE flow IS NOT NULL;
-CREATE INDEX task_flow_active ON task (flow) WHERE status <= 2;
+CREATE INDEX task_flow_active ON task (flow) WHERE flow IS NOT NULL AND status <= 2;
 -- What the audit looks at, and the rarer ends. Successes are the bulk and are found from the newest.
 CREATE INDEX task_status ON task (status) WHERE status <> 3;
 -- Queued tasks with a deadline, by it: what maintenance looks at does not grow with what merely waits.
@@ -221,12 +221,13 @@ CREATE INDEX flow_owner ON flow (owner);
 CREATE INDEX flow_going_on ON flow (owner, number) WHERE ended_at IS NULL;
 CREATE INDEX flow_ended ON flow (updated_at) WHERE ended_at IS NOT NULL;
 
--- How many ended tasks there are; active ones are counted from their index.
+-- How many ended tasks there are; active ones are counted from their index. A constraint on `count` would have SQLite keep
+-- a copy of every page that a statement touches.
 CREATE TABLE tally (
     owner   TEXT NOT NULL,
     runtime TEXT NOT NULL,
     status  INTEGER NOT NULL,
-    count   INTEGER NOT NULL,
+    count   INTEGER,
     PRIMARY KEY (owner, runtime, status)
 ) STRICT, WITHOUT ROWID;
 

@@ -9,7 +9,7 @@ use crate::batch::in_immediate;
 use crate::connection;
 use crate::find::{self, Scope};
 use crate::import::{Place, blank};
-use crate::prune;
+use crate::prune::{self, Series};
 use crate::record::{self, stored_number};
 use crate::sqlite::{Failure, Phase};
 use crate::world::World;
@@ -279,7 +279,7 @@ impl<'a> Taking<'a> {
             let there = integer(&event, "seq")?;
             let seq = match self.whole {
                 true => there,
-                false => stored_number(prune::next(self.sql, "event", "seq", "pruned_seq")?)?,
+                false => stored_number(prune::next(self.sql, Series::Events)?)?,
             };
             places.insert(there, seq);
             event.extend([("seq".into(), json!(seq)), ("task".into(), json!(number)), ("prev".into(), json!(prev))]);
@@ -357,10 +357,7 @@ impl<'a> Taking<'a> {
             return Ok(());
         }
         if !self.whole {
-            flow.insert(
-                "number".into(),
-                json!(stored_number(prune::next(self.sql, "flow", "number", "pruned_flow")?)?),
-            );
+            flow.insert("number".into(), json!(stored_number(prune::next(self.sql, Series::Flows)?)?));
             flow.insert("last_event".into(), json!(stored_number(crate::read::last_seq(self.sql)?.0)?));
             if self.is_taken("flow", &flow)? {
                 flow.remove("key");
