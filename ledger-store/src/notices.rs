@@ -192,8 +192,12 @@ pub(crate) fn claim(
     for recipient in claimed_for {
         let is_new = "INSERT INTO recipient VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         if sql.prepare_cached(is_new)?.execute((recipient, at.now.get()))? > 0 {
-            let missed = "UPDATE notice SET known = 1 WHERE known = 0 AND recipient = ?1 AND state IN (1, 2, 5)";
-            sql.prepare_cached(missed)?.execute([recipient])?;
+            for (index, state) in [("notice_open", "state <= 2"), ("notice_dead", "state = 5")] {
+                let missed = format!(
+                    "UPDATE notice INDEXED BY {index} SET known = 1 WHERE known = 0 AND recipient = ?1 AND {state}"
+                );
+                sql.prepare_cached(&missed)?.execute([recipient])?;
+            }
         }
     }
     let claim = (!claimed.is_empty()).then_some(token);

@@ -84,6 +84,7 @@ fn a_life_takes_so_many_bytes_of_the_log() {
     assert!(silent <= 75_000, "{silent} bytes of a life");
     let told = log_of_a_life("done_only");
     assert!(told <= 85_000, "{told} bytes of a life and its notice");
+    println!("{silent} bytes of a life, {told} with its notice");
     assert!(silent < told, "the notice was not counted");
 }
 
@@ -107,6 +108,7 @@ fn a_task_takes_so_many_bytes_of_the_file() {
         (size(&path, "") - empty) / BEFORE
     };
     let (new, whole) = (of(false), of(true));
+    println!("{new} bytes of a new task, {whole} of a whole life");
     assert!(new <= 950, "{new} bytes of a new task");
     assert!(whole <= 1_350, "{whole} bytes of a life with its history");
     assert!(new < whole);

@@ -150,7 +150,7 @@ CREATE TABLE notice (
 
 CREATE INDEX notice_open ON notice (known, recipient, seq) WHERE state <= 2;
 
-CREATE INDEX notice_dead ON notice (recipient) WHERE known = 1 AND state = 5;
+CREATE INDEX notice_dead ON notice (known, recipient) WHERE state = 5;
 CREATE INDEX notice_letter ON notice (due_at) WHERE letter IS NOT NULL;
 
 -- Recipients that somebody has claimed for: what waits for them is missed.
