@@ -228,6 +228,8 @@ impl Filter {
 
     fn way(&self, sql: &Connection, before: i64, limit: usize) -> Result<Way, Failure> {
         let (look, pick) = (LOOK.max(limit + 1), PICK.max(limit + 1));
+        // Several entrances share what one page looks at.
+        let each = |several: &[Entrance]| (PICK / several.len().max(1)).max(limit + 1);
         let is_all = self.tests.is_empty() && self.leads.len() < 2;
         // How far back each of them reaches.
         let mut best: Option<(&Lead, Option<i64>)> = None;
@@ -236,7 +238,7 @@ impl Filter {
                 // Whatever it leads to fits: the page ends when it is full.
                 (true, [_]) => None,
                 (_, several) => {
-                    let reaches = several.iter().map(|entrance| entrance.reach(sql, before, pick));
+                    let reaches = several.iter().map(|entrance| entrance.reach(sql, before, each(several)));
                     reaches.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().max()
                 }
             };
@@ -260,7 +262,7 @@ impl Filter {
                 several => {
                     let mut numbers = BTreeSet::new();
                     for entrance in several {
-                        numbers.extend(entrance.numbers(sql, before, floor, pick)?);
+                        numbers.extend(entrance.numbers(sql, before, floor, each(several))?);
                     }
                     Ok(self.one_by_one(Some(lead), numbers, floor))
                 }
