@@ -96,7 +96,8 @@ impl<R: Paged> Listed<R> {
     pub(crate) fn next(&self) -> Result<Option<R::Item>, Fault> {
         own(self.pid)?;
         let mut pages = lock(&self.pages);
-        if pages.ready.is_empty() && pages.next.is_some() {
+        // A page may be empty although there are more.
+        while pages.ready.is_empty() && pages.next.is_some() {
             let open: Arc<LedgerBox> = handle::get(std::ptr::without_provenance::<Ledger>(self.ledger))?;
             pages.fetch(&open.store)?;
         }

@@ -21,8 +21,8 @@ use crate::wait::{self, GoesOn};
 use crate::world::World;
 use bgledger_core::config::Durability;
 use bgledger_core::{
-    Applied, Call, Create, Envelope, Error, ExecutorSpec, ImportReport, Json, Maintenance, MaintenanceReport, Millis,
-    Prune, PruneReport, RecoverReport, Request, Response, Wait,
+    Applied, Call, Create, Envelope, Error, ExecutorSpec, ImportReport, Json, List, Maintenance, MaintenanceReport,
+    Millis, Prune, PruneReport, RecoverReport, Request, Response, TaskPage, Wait, bounds,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -116,6 +116,22 @@ impl Ledger {
     pub fn call<C: Call>(&self, call: C) -> Result<C::Reply, Error> {
         let response = self.request(call.into_request())?;
         C::reply(response).ok_or_else(|| Error::internal("a reply of another call"))
+    }
+
+    /// A page that holds as many tasks as it may, however far back they lie: goes on where an answer to a [`List`] ends
+    /// before it is full.
+    pub fn fill(&self, list: List) -> Result<TaskPage, Error> {
+        let limit = list.limit.unwrap_or(bounds::LIST_DEFAULT);
+        let mut page = self.call(list.clone())?;
+        loop {
+            let told = page.tasks.len() + page.unreadable.len();
+            let left = limit.saturating_sub(u32::try_from(told).unwrap_or(u32::MAX));
+            let Some(after) = page.next.take_if(|_| left > 0) else { return Ok(page) };
+            let more = self.call(List { limit: Some(left), after: Some(after), ..list.clone() })?;
+            page.tasks.extend(more.tasks);
+            page.unreadable.extend(more.unreadable);
+            page.next = more.next;
+        }
     }
 
     /// Carries out any request.

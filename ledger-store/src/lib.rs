@@ -32,6 +32,7 @@ mod flows;
 mod fork;
 mod import;
 mod ledger;
+mod list;
 mod location;
 mod locks;
 mod mark;

@@ -41,11 +41,19 @@ pub(crate) struct Letter {
 /// Whose a notice is: its task's, or that of the task it outlived.
 const OWNER: &str = "coalesce(task.owner, notice.letter ->> 'owner')";
 
-const COLUMNS: &str =
-    "SELECT notice.task, notice.seq, notice.recipient, notice.generation, notice.state, notice.attempts,
+const COLUMNS: &str = "notice.task, notice.seq, notice.recipient, notice.generation, notice.state, notice.attempts,
     notice.due_at, notice.claim, notice.consumer, notice.reason, coalesce(task.generation, notice.generation),
-    coalesce(task.notify, '') = 'silent', notice.kind, notice.letter
-    FROM notice LEFT JOIN task ON task.number = notice.task";
+    coalesce(task.notify, '') = 'silent', notice.kind, notice.letter";
+
+/// Notices in the order of their tasks; of a ledger with many, those of the newest events first, but for the letters,
+/// which outlived theirs.
+const FROM_NOTICES: &str = "FROM notice LEFT JOIN task ON task.number = notice.task";
+const FROM_EVENTS: &str = "FROM event CROSS JOIN notice ON notice.task = event.task AND notice.seq = event.seq
+    LEFT JOIN task ON task.number = notice.task";
+const FROM_LETTERS: &str = "FROM notice INDEXED BY notice_letter LEFT JOIN task ON task.number = notice.task";
+const FROM_OPEN: &str = "FROM notice INDEXED BY notice_open LEFT JOIN task ON task.number = notice.task";
+/// So many are sorted.
+const SORTED: usize = 5_000;
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let number = |place: usize| row.get::<_, i64>(place).map(|value| u64::try_from(value).unwrap_or(0));
@@ -91,22 +99,41 @@ pub(crate) fn list(sql: &Connection, notices: &Notices, caller: &Caller, at: &Mo
         test("notice.task = ?", stored_number(task.task.number.0)?.into());
     }
     if let Some(after) = &notices.after {
-        test("notice.seq <= ?", stored_number(after.seq.0)?.into());
+        test("SEQ <= ?", stored_number(after.seq.0)?.into());
         let (seq, recipient) = (after.seq.0, after.recipient.clone().unwrap_or_default());
-        test(&format!("(notice.seq < {seq} OR notice.recipient > ?)"), recipient.into());
+        test(&format!("(SEQ < {seq} OR notice.recipient > ?)"), recipient.into());
     }
     if !notices.state.is_empty() {
         let codes: Vec<String> = notices.state.iter().map(|state| (*state as u8).to_string()).collect();
         tests.push(format!("notice.state IN ({})", codes.join(", ")));
     }
-    let query = format!(
-        "{COLUMNS} WHERE {} ORDER BY notice.seq DESC, notice.recipient LIMIT {}",
-        tests.join(" AND "),
-        i64::from(limit) + 1
-    );
-    let mut statement = sql.prepare_cached(&query)?;
-    let found = statement.query_map(rusqlite::params_from_iter(values), read)?;
-    let mut found = found.collect::<rusqlite::Result<Vec<Stored>>>()?;
+    let (tests, most) = (tests.join(" AND "), limit as usize + 1);
+    let find = |from: &str, seq: &str, first: &str| -> Result<Vec<Stored>, Failure> {
+        let tests = tests.replace("SEQ", seq);
+        let order = format!("ORDER BY {seq} DESC, notice.recipient LIMIT {most}");
+        let mut statement =
+            sql.prepare_cached(&format!("SELECT {COLUMNS} {from} WHERE {first} AND {tests} {order}"))?;
+        let found = statement.query_map(rusqlite::params_from_iter(&values), read)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    };
+    let is_few = |from: &str| -> Result<bool, Failure> {
+        let query = format!("SELECT 1 FROM notice {from} LIMIT 1 OFFSET {SORTED}");
+        Ok(!sql.prepare_cached(&query)?.exists([])?)
+    };
+    let is_open = !notices.state.is_empty() && notices.state.iter().all(|state| *state as u8 <= 2);
+    let mut found = if notices.task.is_some() || is_few("")? {
+        find(FROM_NOTICES, "notice.seq", "true")?
+    } else if is_open && is_few("INDEXED BY notice_open WHERE state <= 2 AND known IN (0, 1)")? {
+        find(FROM_OPEN, "notice.seq", "notice.state <= 2 AND notice.known IN (0, 1)")?
+    } else {
+        let mut found = find(FROM_EVENTS, "event.seq", "notice.letter IS NULL")?;
+        found.extend(find(FROM_LETTERS, "notice.seq", "notice.letter IS NOT NULL")?);
+        found.sort_by(|one, other| {
+            let (one, other) = (&one.notice, &other.notice);
+            other.seq.cmp(&one.seq).then_with(|| one.recipient.cmp(&other.recipient))
+        });
+        found
+    };
     let more = found.len() > limit as usize;
     found.truncate(limit as usize);
     let next = found.last().filter(|_| more).map(|stored| stored.notice.id());
@@ -130,9 +157,15 @@ pub(crate) fn claim(
     let claim = NoticeClaim { token: token.clone(), consumer: request.consumer.clone() };
     let command = NoticeCommand::Claim(claim, request.lease.unwrap_or(bounds::NOTICES_LEASE));
     let recipients = serde_json::to_string(&request.recipients).map_err(|error| Error::internal(error.to_string()))?;
+    // What waits for others is not stepped over.
+    let is_theirs = match request.recipients.is_empty() {
+        true => "?3 = '[]'",
+        false => "notice.recipient IN (SELECT value FROM json_each(?3))",
+    };
     let query = format!(
-        "{COLUMNS} WHERE notice.known IN (0, 1) AND notice.state <= 2 AND notice.due_at <= ?1 AND (?2 IS NULL OR {OWNER} = ?2)
-            AND (?3 = '[]' OR notice.recipient IN (SELECT value FROM json_each(?3)))
+        "SELECT {COLUMNS} {FROM_OPEN}
+            WHERE notice.known IN (0, 1) AND {is_theirs} AND notice.state <= 2 AND notice.due_at <= ?1
+                AND (?2 IS NULL OR {OWNER} = ?2)
             ORDER BY notice.seq, notice.recipient LIMIT ?4"
     );
     let (mut claimed, mut wrote) = (Vec::new(), false);
@@ -159,8 +192,12 @@ pub(crate) fn claim(
     for recipient in claimed_for {
         let is_new = "INSERT INTO recipient VALUES (?1, ?2) ON CONFLICT DO NOTHING";
         if sql.prepare_cached(is_new)?.execute((recipient, at.now.get()))? > 0 {
-            let missed = "UPDATE notice SET known = 1 WHERE known = 0 AND recipient = ?1 AND state IN (1, 2, 5)";
-            sql.prepare_cached(missed)?.execute([recipient])?;
+            for (index, state) in [("notice_open", "state <= 2"), ("notice_dead", "state = 5")] {
+                let missed = format!(
+                    "UPDATE notice INDEXED BY {index} SET known = 1 WHERE known = 0 AND recipient = ?1 AND {state}"
+                );
+                sql.prepare_cached(&missed)?.execute([recipient])?;
+            }
         }
     }
     let claim = (!claimed.is_empty()).then_some(token);
@@ -191,7 +228,9 @@ pub(crate) fn read_by(
     at: &Moment,
 ) -> Result<bool, Failure> {
     known(sql, recipient, caller)?;
-    let query = format!("{COLUMNS} WHERE notice.task = ?1 AND notice.recipient = ?2 AND notice.state IN (1, 2, 5)");
+    let query = format!(
+        "SELECT {COLUMNS} {FROM_NOTICES} WHERE notice.task = ?1 AND notice.recipient = ?2 AND notice.state IN (1, 2, 5)"
+    );
     let mut statement = sql.prepare_cached(&query)?;
     let open = statement.query_map((stored_number(task.0)?, recipient), read)?;
     let open = open.collect::<rusqlite::Result<Vec<Stored>>>()?;
@@ -205,7 +244,7 @@ pub(crate) fn read_by(
 /// Has the notices of a task that is pruned outlive it: what nobody claimed becomes a dead letter, and dead letters keep
 /// what they need of the task. Answers how many were unclaimed.
 pub(crate) fn outlive(sql: &Connection, task: TaskNumber, at: &Moment) -> Result<u64, Failure> {
-    let query = format!("{COLUMNS} WHERE notice.task = ?1 AND notice.state IN (1, 2, 5)");
+    let query = format!("SELECT {COLUMNS} {FROM_NOTICES} WHERE notice.task = ?1 AND notice.state IN (1, 2, 5)");
     let mut statement = sql.prepare_cached(&query)?;
     let kept = statement.query_map([stored_number(task.0)?], read)?.collect::<rusqlite::Result<Vec<Stored>>>()?;
     if kept.is_empty() {
@@ -265,12 +304,20 @@ pub(crate) fn change(
 }
 
 fn one(sql: &Connection, id: &NoticeId, scope: Scope<'_>) -> Result<Stored, Failure> {
-    let query = format!(
-        "{COLUMNS} WHERE notice.seq = ?1 AND (?2 IS NULL OR notice.recipient = ?2) AND (?3 IS NULL OR {OWNER} = ?3)"
-    );
-    let mut statement = sql.prepare_cached(&query)?;
-    let found = statement.query_map((stored_number(id.seq.0)?, &id.recipient, scope.0), read)?;
-    let mut found = found.collect::<rusqlite::Result<Vec<Stored>>>()?;
+    let find = |from: &str, first: &str| -> Result<Vec<Stored>, Failure> {
+        let query = format!(
+            "SELECT {COLUMNS} {from} WHERE {first} AND notice.seq = ?1 AND (?2 IS NULL OR notice.recipient = ?2)
+                AND (?3 IS NULL OR {OWNER} = ?3)"
+        );
+        let mut statement = sql.prepare_cached(&query)?;
+        let found = statement.query_map((stored_number(id.seq.0)?, &id.recipient, scope.0), read)?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
+    };
+    let mut found = find(FROM_NOTICES, "notice.task = (SELECT task FROM event WHERE seq = ?1)")?;
+    if found.is_empty() {
+        // It outlived its task, and its event.
+        found = find(FROM_LETTERS, "notice.letter IS NOT NULL")?;
+    }
     match (found.pop(), found.is_empty()) {
         (Some(stored), true) => Ok(stored),
         (Some(_), false) => Err(Error::invalid("notices", id.to_string(), "a recipient too: several have it").into()),

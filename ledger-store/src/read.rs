@@ -1,10 +1,11 @@
 //! The requests that read: each answer comes from one read transaction.
 
 use crate::audit;
-use crate::caller::{Caller, LOCAL};
+use crate::caller::Caller;
 use crate::config;
 use crate::find::{self, Purpose};
 use crate::flows;
+use crate::list;
 use crate::prune;
 use crate::reconcile;
 use crate::record;
@@ -13,18 +14,17 @@ use crate::sqlite::Failure;
 use crate::sweep;
 use crate::verify;
 use bgledger_core::{
-    Error, Event, Events, History, HistoryEvent, List, Millis, Moment, Request, Response, Seq, Shown, StatsReport,
-    Status, TaskId, TaskNumber, TaskPage, Tree, TreeNode, TreeReport, UnreadableTask, Watch, bounds, planted,
+    Error, Event, Events, History, HistoryEvent, Millis, Moment, Request, Response, Seq, Shown, StatsReport, Status,
+    TaskId, TaskNumber, Tree, TreeNode, TreeReport, Watch, bounds,
 };
 use rusqlite::Connection;
-use rusqlite::types::Value;
 use std::collections::BTreeMap;
 
 /// Carries out a request that reads and does not wait.
 pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> Result<Response, Failure> {
     let at = &caller.world.moment();
     match request {
-        Request::List(list) => self::list(sql, list, caller, at).map(Response::List),
+        Request::List(list) => list::list(sql, list, caller, at).map(Response::List),
         Request::Show(show) => {
             let stored = find::task(sql, &show.lookup, caller.scope(), Purpose::Read)?;
             let task = record::view(sql, stored.task, caller.world, at)?;
@@ -71,119 +71,6 @@ pub(crate) fn execute(sql: &Connection, request: &Request, caller: &Caller) -> R
         | Request::Cancel(_)
         | Request::Notify(_) => Err(Error::internal("a request that does more than read").into()),
     }
-}
-
-// ---- list ---------------------------------------------------------------------------------------------------
-
-/// Conditions that every listed task meets, with their values in order.
-#[derive(Default)]
-struct Filter {
-    tests: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Filter {
-    /// Adds a test; each `?` in it stands for the value.
-    fn test(&mut self, test: &str, value: impl Into<Value>) {
-        self.values.push(value.into());
-        self.tests.push(test.replace('?', &format!("?{}", self.values.len())));
-    }
-
-    fn text(&mut self, test: &str, value: Option<&String>) {
-        if let Some(value) = value {
-            self.test(test, value.clone());
-        }
-    }
-}
-
-fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<TaskPage, Failure> {
-    let limit = list.limit.unwrap_or(bounds::LIST_DEFAULT);
-    let mut filter = filter(sql, list, caller)?;
-    filter.test("LIMIT ?", i64::from(limit) + 1);
-    let limit_clause = filter.tests.pop().unwrap_or_default();
-    let tests = if filter.tests.is_empty() { "true".to_owned() } else { filter.tests.join(" AND ") };
-    let order = if planted("order_by_clock") { "created_at" } else { "number" };
-    let query = row::select(&format!("WHERE {tests} ORDER BY {order} DESC {limit_clause}"));
-    let mut statement = sql.prepare_cached(&query)?;
-    let mut rows = statement.query(rusqlite::params_from_iter(filter.values))?;
-    let (mut tasks, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), TaskNumber(0), None);
-    while let Some(row) = rows.next()? {
-        if tasks.len() + unreadable.len() >= limit as usize {
-            next = Some(last.0.to_string());
-            break;
-        }
-        last = row::number(row);
-        match row::read_or_say(sql, row)? {
-            Ok(stored) => tasks.push(record::view(sql, stored.task, caller.world, at)?),
-            // One odd row does not hide the others.
-            Err(problem) => unreadable.push(UnreadableTask { number: last, problem }),
-        }
-    }
-    Ok(TaskPage { tasks, next, unreadable })
-}
-
-fn filter(sql: &Connection, list: &List, caller: &Caller) -> Result<Filter, Failure> {
-    let mut filter = Filter::default();
-    filter.text("owner = ?", caller.owner.as_ref());
-    if caller.owner.as_ref().is_some_and(|owner| owner != LOCAL) {
-        // What the partial index on owners asks for.
-        filter.tests.push(format!("owner <> '{LOCAL}'"));
-    }
-    if list.active {
-        filter.tests.push("status IN (1, 2)".into());
-    }
-    if !list.status.0.is_empty() {
-        let codes: Vec<String> = list.status.0.iter().map(|status| (*status as u8).to_string()).collect();
-        filter.tests.push(format!("status IN ({})", codes.join(", ")));
-    }
-    if list.active || (!list.status.0.is_empty() && !list.status.0.contains(&Status::Succeeded)) {
-        // What the partial index on statuses asks for.
-        filter.tests.push("status <> 3".into());
-    }
-    filter.text("runtime = ?", list.runtime.as_ref());
-    filter.text("kind = ?", list.kind.as_ref());
-    filter.text("agent = ?", list.agent.as_ref());
-    filter.text("label = ?", list.label.as_ref());
-    filter.text("run_id = ?", list.run_id.as_ref());
-    filter.text(
-        "number IN (SELECT number FROM task WHERE session = ? UNION SELECT number FROM task WHERE requester_session = ?)",
-        list.session.as_ref(),
-    );
-    for (name, value) in list.metadata.iter() {
-        filter.values.push(name.to_owned().into());
-        filter.values.push(value.as_str().to_owned().into());
-        let (name, value) = (filter.values.len() - 1, filter.values.len());
-        filter.tests.push(format!(
-            "EXISTS (SELECT 1 FROM json_each(task.metadata) AS entry WHERE entry.key = ?{name}
-                AND entry.type = json_type(?{value}) AND entry.value IS json_extract(?{value}, '$'))"
-        ));
-    }
-    if let Some(since) = list.since {
-        filter.test("created_at >= ?", since.get());
-    }
-    if let Some(until) = list.until {
-        filter.test("created_at < ?", until.get());
-    }
-    if let Some(search) = &list.search {
-        let escaped = search.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let texts = ["label", "task", "summary", "error ->> 'type'", "error ->> 'message'", "error ->> 'detail'"];
-        let tests = texts.map(|text| format!("{text} LIKE ? ESCAPE '\\'"));
-        filter.test(&format!("({})", tests.join(" OR ")), format!("%{escaped}%"));
-    }
-    if let Some(parent) = &list.parent {
-        let parent = find::task(sql, parent, caller.scope(), Purpose::Read)?;
-        filter.test("parent = ?", parent.task.id.as_bytes().to_vec());
-    }
-    if let Some(flow) = &list.flow {
-        let (test, id) = flows::membership(sql, flow, caller.scope())?;
-        filter.test(test, id);
-    }
-    if let Some(after) = &list.after {
-        let cursor: Option<i64> = after.parse().ok();
-        let wrong = || Error::invalid("list.after", format!("{after:?}"), "the `next` of an earlier page");
-        filter.test("number < ?", cursor.ok_or_else(wrong)?);
-    }
-    Ok(filter)
 }
 
 // ---- history, watch -----------------------------------------------------------------------------------------

@@ -64,9 +64,8 @@ static int strikes(int file, enum kind kind) {
     uint32_t ordered = atomic_load(&orders->kind);
     if (ordered != kind && (ordered != ANY || kind == STATFS)) return 0;
     uint32_t left = atomic_load(&orders->after);
-    if (left > 0) {
-        atomic_store(&orders->after, left - 1);
-        return 0;
+    while (left > 0) {
+        if (atomic_compare_exchange_weak(&orders->after, &left, left - 1)) return 0;
     }
     atomic_fetch_add(&orders->struck, 1);
     uint32_t error = atomic_load(&orders->error);

@@ -1,5 +1,6 @@
 //! The harness: what the tests of several faces share. It sees every face and ships with none.
 
+pub mod bench;
 pub mod binary;
 pub mod clocked;
 pub mod content;
@@ -10,6 +11,7 @@ pub mod face;
 pub mod fault;
 pub mod history;
 pub mod holder;
+pub mod instructions;
 pub mod json;
 pub mod model;
 pub mod mutants;

@@ -52,6 +52,7 @@ fn words() -> String {
     writeln!(text, "NOTE_BYTES: Final = {}", bounds::NOTE_BYTES).expect("a string");
     writeln!(text, "RENEWALS: Final = {RENEWALS}").expect("a string");
     writeln!(text, "LABEL_BYTES: Final = {}", bounds::LABEL_BYTES).expect("a string");
+    writeln!(text, "LIST_DEFAULT: Final = {}", bounds::LIST_DEFAULT).expect("a string");
     writeln!(text, "LIST_MOST: Final = {}", bounds::LIST_MOST).expect("a string");
     text
 }

@@ -94,7 +94,7 @@ impl List {
             after: self.after,
         };
         let is_filtered = is_filtered(&request);
-        let page = context.reading()?.call(request)?;
+        let page = context.reading()?.fill(request)?;
         if let Some(first) = page.unreadable.first() {
             let more = page.unreadable.len() - 1;
             let more = if more > 0 { format!(", and {more} more") } else { String::new() };

@@ -108,7 +108,7 @@ pub struct CancelledTask {
 pub struct TaskPage {
     /// The tasks.
     pub tasks: Vec<TaskView>,
-    /// Where to go on; `null` at the end.
+    /// Where to go on; `null` at the end. A page that is not full does not say that there are no more.
     pub next: Option<String>,
     /// Rows of this page that cannot be read: somebody wrote them past bgledger, or the file is damaged.
     pub unreadable: Vec<UnreadableTask>,

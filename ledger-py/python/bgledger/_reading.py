@@ -10,7 +10,7 @@ from typing import Any, TypeVar, overload
 from . import _given
 from ._codes import NotFound, Pruned
 from ._flow_types import FlowLookup
-from ._generated import LIST_MOST
+from ._generated import LIST_DEFAULT, LIST_MOST
 from ._given import Span, optional
 from ._recording import KEEP, Lookup, Scalar
 from ._types import Event, Task, TaskPage, Tree
@@ -74,8 +74,7 @@ class Reading(Waist):
 
         ``page.tasks`` has them; ``page.next``, given as ``after``, goes on. :meth:`all` goes through all pages.
         """
-        answer = self._ask(
-            "list",
+        filters: dict[str, Any] = dict(
             active=_given.flag("active", active),
             status=None if status is None else _given.texts("status", status, "a status, or several"),
             runtime=optional(_given.text, "runtime", runtime),
@@ -90,10 +89,20 @@ class Reading(Waist):
             search=optional(_given.text, "search", search),
             parent=optional(_given.lookup, "parent", parent),
             flow=optional(_given.flow, "flow", flow),
-            limit=optional(_given.count, "limit", limit),
             after=optional(_given.text, "after", after),
         )
-        return TaskPage(tuple(Task.from_dict(each) for each in answer["tasks"]), answer["next"], tuple(answer["unreadable"]))
+        left = LIST_DEFAULT if limit is None else _given.count("limit", limit)
+        tasks: list[Task] = []
+        unreadable: list[Any] = []
+        # The ledger looks at so many tasks for one answer: what fits may lie further back.
+        while True:
+            answer = self._ask("list", limit=left, **filters)
+            tasks.extend(Task.from_dict(each) for each in answer["tasks"])
+            unreadable.extend(answer["unreadable"])
+            filters["after"] = answer["next"]
+            left -= len(answer["tasks"]) + len(answer["unreadable"])
+            if answer["next"] is None or left <= 0:
+                return TaskPage(tuple(tasks), answer["next"], tuple(unreadable))
 
     def all(self, **filters: Any) -> Iterator[Task]:
         """Every task that fits the filters of :meth:`list`, page by page."""

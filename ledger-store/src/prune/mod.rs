@@ -71,19 +71,20 @@ impl Policy {
 }
 
 /// Ended tasks that share a retention.
-struct Group {
-    runtime: String,
-    kind: Option<String>,
-    status: Status,
+pub(crate) struct Group {
+    pub(crate) runtime: String,
+    pub(crate) kind: Option<String>,
+    pub(crate) status: Status,
 }
 
 /// The test of a kind that is `?2`. An index is entered by `=` and by `IS NULL`, not by `IS` a value.
-fn is_kind(kind: &Option<String>) -> &'static str {
+pub(crate) fn is_kind(kind: &Option<String>) -> &'static str {
     if kind.is_some() { "kind = ?2" } else { "kind IS NULL AND ?2 IS NULL" }
 }
 
 /// The groups that there may be: every end of each kind of each runtime, which are found by one step in the index each.
-fn groups(sql: &Connection) -> Result<Vec<Group>, Failure> {
+/// No more are looked for once there are more than `most`.
+pub(crate) fn groups(sql: &Connection, most: usize) -> Result<Vec<Group>, Failure> {
     let first = "SELECT runtime, kind FROM task INDEXED BY task_ended WHERE status > 2 ORDER BY runtime, kind LIMIT 1";
     // NULL comes before every text, and no text before the empty one.
     let next_kind = |from: &str| {
@@ -98,7 +99,7 @@ fn groups(sql: &Connection) -> Result<Vec<Group>, Failure> {
     let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?));
     let mut found = Vec::new();
     let mut at = sql.prepare_cached(first)?.query_row([], read).optional()?;
-    while let Some((runtime, kind)) = at {
+    while let Some((runtime, kind)) = at.take_if(|_| found.len() <= most) {
         at = match &kind {
             None => sql.prepare_cached(&any_kind)?.query_row([&runtime], read).optional()?,
             Some(kind) => sql.prepare_cached(&later_kind)?.query_row((&runtime, kind), read).optional()?,
@@ -151,7 +152,7 @@ fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Mome
                 AND (?6 IS NULL OR owner = ?6) AND {HAS_NO_LIVE_FLOW} AND {IS_HELD_BY_NOBODY} AND {is_leaf} ORDER BY updated_at LIMIT ?7"
         )
     };
-    for group in groups(sql)? {
+    for group in groups(sql, usize::MAX)? {
         let cutoff = policy.keep(&group.runtime, group.kind.as_deref(), group.status).cutoff(at.now);
         let take = |until: Millis, most: usize, into: &mut BTreeSet<Due>| -> Result<(), Failure> {
             let mut statement = sql.prepare_cached(&query(&group.kind))?;

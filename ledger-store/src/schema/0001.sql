@@ -98,6 +98,8 @@ CREATE UNIQUE INDEX task_key ON task (owner, key) WHERE key IS NOT NULL;
 CREATE INDEX task_run ON task (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX task_session ON task (session) WHERE session IS NOT NULL;
 CREATE INDEX task_requester_session ON task (requester_session) WHERE requester_session IS NOT NULL;
+CREATE INDEX task_kind ON task (kind) WHERE kind IS NOT NULL;
+CREATE INDEX task_agent ON task (agent) WHERE agent IS NOT NULL;
 CREATE INDEX task_parent ON task (parent) WHERE parent IS NOT NULL;
 CREATE INDEX task_flow ON task (flow) WHERE flow IS NOT NULL;
 CREATE INDEX task_flow_active ON task (flow) WHERE flow IS NOT NULL AND status <= 2;
@@ -148,7 +150,7 @@ CREATE TABLE notice (
 
 CREATE INDEX notice_open ON notice (known, recipient, seq) WHERE state <= 2;
 
-CREATE INDEX notice_dead ON notice (recipient) WHERE known = 1 AND state = 5;
+CREATE INDEX notice_dead ON notice (known, recipient) WHERE state = 5;
 CREATE INDEX notice_letter ON notice (due_at) WHERE letter IS NOT NULL;
 
 -- Recipients that somebody has claimed for: what waits for them is missed.
