@@ -11,7 +11,7 @@ use crate::prune;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
-use bgledger_core::{Error, List, Moment, Status, TaskPage, UnreadableTask, bounds};
+use bgledger_core::{Error, List, Moment, Status, TaskPage, UnreadableTask, bounds, planted};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, ToSql};
 use std::collections::BTreeSet;
@@ -407,7 +407,8 @@ impl Entrance {
 /// One more than the limit, so that it is known whether there are more.
 fn newest(from: &str, mut values: Vec<Value>, limit: usize, floor: Option<i64>) -> Way {
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1)));
-    Way::Rows { text: row::select(&format!("{from} ORDER BY number DESC LIMIT ?")), values, floor }
+    let order = if planted("order_by_clock") { "created_at" } else { "number" };
+    Way::Rows { text: row::select(&format!("{from} ORDER BY {order} DESC LIMIT ?")), values, floor }
 }
 
 #[cfg(test)]
