@@ -1,11 +1,12 @@
 //! From what somebody typed to one task. An owner's handle finds that owner's tasks alone; foreign looks like absent.
 
+use crate::continuity;
 use crate::prune;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{Candidate, Error, Lookup, TaskId, TaskNumber, bounds};
+use bgledger_core::{Candidate, Error, Lookup, Task, TaskId, TaskNumber, bounds};
+use rusqlite::Connection;
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension};
 
 /// Whose tasks a call may see: one owner's, or everybody's.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,10 @@ pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose:
     };
     match found {
         Some(found) => Ok(found),
-        None => Err(pruned(sql, lookup, scope)?.map_or_else(|| not_found(lookup), Failure::Refused)),
+        None => match pruned(sql, lookup, scope)? {
+            Some(pruned) => Err(pruned.into()),
+            None => Err(lost(sql, lookup)?.unwrap_or_else(|| not_found(lookup))),
+        },
     }
 }
 
@@ -54,6 +58,16 @@ fn pruned(sql: &Connection, lookup: &Lookup, scope: Scope<'_>) -> Result<Option<
             Some(id) => of("id", &id.as_bytes().as_slice()),
             None => of("run_id", text),
         },
+    }
+}
+
+/// What was given and not pruned was not never there.
+fn lost(sql: &Connection, lookup: &Lookup) -> Result<Option<Failure>, Failure> {
+    match lookup {
+        Lookup::Number(number) if continuity::is_lost(sql, *number)? => {
+            Ok(Some(Failure::Damaged(format!("{number} is gone: its row is not there, and it was not pruned"))))
+        }
+        Lookup::Number(_) | Lookup::Id(_) | Lookup::Run(_) | Lookup::Session(_) | Lookup::Text(_) => Ok(None),
     }
 }
 
@@ -88,23 +102,49 @@ fn by_text(
 
 /// Finds a task by its number.
 pub(crate) fn by_number(sql: &Connection, number: TaskNumber, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    let Ok(number) = i64::try_from(number.0) else { return Ok(None) };
-    one(sql, "number = ?1", &number, scope)
+    let Ok(stored) = i64::try_from(number.0) else { return Ok(None) };
+    one(sql, "number = ?1", &stored, scope, |task| task.number == number)
 }
 
 /// Finds a task by its global id.
 pub(crate) fn by_id(sql: &Connection, id: TaskId, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope)
+    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope, |task| task.id == id)
 }
 
-fn one(sql: &Connection, test: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    let query = row::select(&format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"));
-    Ok(sql.prepare_cached(&query)?.query_row([value, &scope.0], |row| row::read(sql, row)).optional()?)
+fn one(
+    sql: &Connection,
+    test: &str,
+    value: &dyn ToSql,
+    scope: Scope<'_>,
+    fits: impl Fn(&Task) -> bool,
+) -> Result<Option<Stored>, Failure> {
+    first(sql, &format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"), [value, &scope.0], fits)
+}
+
+/// The first row of a select. One that an index names and that does not say so itself is damage.
+fn first(
+    sql: &Connection,
+    rest: &str,
+    values: impl rusqlite::Params,
+    fits: impl Fn(&Task) -> bool,
+) -> Result<Option<Stored>, Failure> {
+    let mut statement = sql.prepare_cached(&row::select(rest))?;
+    let mut rows = statement.query(values)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    sound(row::read_sound(sql, row)?, fits).map(Some)
+}
+
+fn sound(stored: Stored, fits: impl Fn(&Task) -> bool) -> Result<Stored, Failure> {
+    match fits(&stored.task) {
+        true => Ok(stored),
+        false => Err(Failure::Damaged(format!("an index names {}, whose row says otherwise", stored.task.number))),
+    }
 }
 
 /// Several tasks with one run id are ambiguous.
 fn by_run(sql: &Connection, lookup: &Lookup, run: &str, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    the_only(sql, lookup, "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC", run, scope)
+    let of_run = "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC";
+    the_only(sql, lookup, of_run, run, scope, |task| task.run_id.as_deref() == Some(run))
 }
 
 const OF_SESSION: &str = "WHERE number IN (SELECT number FROM task WHERE session = ?1
@@ -118,16 +158,16 @@ fn by_session(
     scope: Scope<'_>,
     purpose: Purpose,
 ) -> Result<Option<Stored>, Failure> {
+    let fits = |task: &Task| [&task.session, &task.requester_session].contains(&&Some(session.to_owned()));
     match purpose {
         Purpose::Read => {
-            let query = row::select(&format!("{OF_SESSION} ORDER BY status > 2, number DESC LIMIT 1"));
-            let found = sql.prepare_cached(&query)?.query_row((session, scope.0), |row| row::read(sql, row));
-            Ok(found.optional()?)
+            let query = format!("{OF_SESSION} ORDER BY status > 2, number DESC LIMIT 1");
+            first(sql, &query, (session, scope.0), fits)
         }
         Purpose::Change => {
-            the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope)
+            the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope, fits)
         }
-        Purpose::Name => the_only(sql, lookup, &format!("{OF_SESSION} ORDER BY number DESC"), session, scope),
+        Purpose::Name => the_only(sql, lookup, &format!("{OF_SESSION} ORDER BY number DESC"), session, scope, fits),
     }
 }
 
@@ -137,6 +177,7 @@ fn the_only(
     rest: &str,
     value: &str,
     scope: Scope<'_>,
+    fits: impl Fn(&Task) -> bool,
 ) -> Result<Option<Stored>, Failure> {
     let mut statement = sql.prepare_cached(&row::select(rest))?;
     let mut rows = statement.query((value, scope.0))?;
@@ -144,7 +185,7 @@ fn the_only(
     while let Some(row) = rows.next()? {
         count += 1;
         if candidates.len() < bounds::CANDIDATES {
-            let stored = row::read(sql, row)?;
+            let stored = sound(row::read_sound(sql, row)?, &fits)?;
             candidates.push(candidate(&stored));
             first.get_or_insert(stored);
         }
@@ -168,19 +209,17 @@ fn candidate(stored: &Stored) -> Candidate {
 
 /// The task that has a caller's key, or the run id that stands for one, or the id.
 pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Option<Stored>, Failure> {
-    let found = match key {
+    match key {
         Key::Given(key) => {
-            let query = row::select("WHERE owner = ?1 AND key = ?2");
-            sql.prepare_cached(&query)?.query_row((owner, key), |row| row::read(sql, row))
+            let fits = |task: &Task| task.owner == owner && task.key.as_deref() == Some(*key);
+            first(sql, "WHERE owner = ?1 AND key = ?2", (owner, key), fits)
         }
         Key::Run { runtime, run_id } => {
-            let query =
-                row::select("WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number");
-            sql.prepare_cached(&query)?.query_row((run_id, runtime, owner), |row| row::read(sql, row))
+            let rest = "WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number";
+            first(sql, rest, (run_id, runtime, owner), |task| task.run_id.as_deref() == Some(*run_id))
         }
-        Key::None => return Ok(None),
-    };
-    Ok(found.optional()?)
+        Key::None => Ok(None),
+    }
 }
 
 /// Refuses a key whose task was pruned: it lives as long as the tombstone.

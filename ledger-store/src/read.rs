@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::caller::{Caller, LOCAL};
 use crate::config;
+use crate::continuity::Continuity;
 use crate::find::{self, Purpose};
 use crate::flows;
 use crate::prune;
@@ -103,20 +104,28 @@ fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) -> Result<T
     let limit_clause = filter.tests.pop().unwrap_or_default();
     let tests = if filter.tests.is_empty() { "true".to_owned() } else { filter.tests.join(" AND ") };
     let query = row::select(&format!("WHERE {tests} ORDER BY number DESC {limit_clause}"));
+    let mut continuity = Continuity::of(sql, list, caller)?;
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query(rusqlite::params_from_iter(filter.values))?;
     let (mut tasks, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), TaskNumber(0), None);
+    let mut rows_seen = 0;
     while let Some(row) = rows.next()? {
-        if tasks.len() + unreadable.len() >= limit as usize {
+        if rows_seen >= limit as usize {
             next = Some(last.0.to_string());
             break;
         }
+        rows_seen += 1;
         last = row::number(row);
+        unreadable.extend(continuity.next(last)?);
         match row::read_or_say(sql, row)? {
             Ok(stored) => tasks.push(record::view(sql, stored.task, caller.world, at)?),
             // One odd row does not hide the others.
             Err(problem) => unreadable.push(UnreadableTask { number: last, problem }),
         }
+    }
+    if next.is_none() {
+        let told = !unreadable.is_empty();
+        unreadable.extend(continuity.end(sql, list, caller, tasks.len(), told)?);
     }
     Ok(TaskPage { tasks, next, unreadable })
 }
@@ -266,17 +275,21 @@ fn tree(sql: &Connection, tree: &Tree, most: u32, caller: &Caller, at: &Moment) 
     let mut rows = statement.query((top.task.id.as_bytes().as_slice(), caller.owner.as_ref(), one_more))?;
     // Newest first: every task is complete when its parent, which is older or comes later here, takes it in.
     let mut below: Vec<Stored> = Vec::new();
+    let mut unreadable = Vec::new();
     while let Some(row) = rows.next()? {
-        below.push(row::read(sql, row)?);
+        match row::read_or_say(sql, row)? {
+            Ok(stored) => below.push(stored),
+            Err(problem) => unreadable.push(UnreadableTask { number: row::number(row), problem }),
+        }
     }
-    let truncated = below.len() > most as usize;
+    let truncated = below.len() + unreadable.len() > most as usize;
     let mut children: BTreeMap<TaskId, Vec<Stored>> = BTreeMap::new();
     for stored in below.into_iter().rev().take(most as usize) {
         if let Some(parent) = stored.task.parent {
             children.entry(parent).or_default().push(stored);
         }
     }
-    Ok(TreeReport { top: node(sql, top, &mut children, caller, at)?, truncated })
+    Ok(TreeReport { top: node(sql, top, &mut children, caller, at)?, truncated, unreadable })
 }
 
 /// As deep as a tree may be: [`bounds::TREE_DEPTH`].

@@ -17,7 +17,7 @@ use bgledger_core::{
     Blocked, Cancelled, CancelledTask, Error, Flow, FlowBirth, FlowCancelReply, FlowCancelRequest, FlowChange,
     FlowCommand, FlowCreate, FlowCreated, FlowGate, FlowId, FlowList, FlowLookup, FlowNumber, FlowPage, FlowRecorded,
     FlowShown, FlowStatus, FlowView, Lookup, Millis, Moment, ProgressPoint, Request, Response, RollUp, Status, TaskId,
-    TaskNumber, Usage, bounds, decide_flow,
+    TaskNumber, UnreadableFlow, Usage, bounds, decide_flow,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -27,8 +27,13 @@ use std::collections::BTreeSet;
 
 fn one(sql: &Connection, test: &str, value: Value, scope: Scope<'_>) -> Result<Option<Flow>, Failure> {
     let query = row::select(&format!("WHERE {test} = ?1 AND (?2 IS NULL OR owner = ?2)"));
-    let found = sql.prepare_cached(&query)?.query_row((value, scope.0), row::read).optional()?;
-    found.map(|stored| row::whole(sql, stored)).transpose()
+    first(sql, &query, (value, scope.0))
+}
+
+fn first(sql: &Connection, query: &str, values: impl rusqlite::Params) -> Result<Option<Flow>, Failure> {
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query(values)?;
+    rows.next()?.map(|row| row::whole(sql, row::sound(row)?)).transpose()
 }
 
 fn by_id(sql: &Connection, id: FlowId, scope: Scope<'_>) -> Result<Option<Flow>, Failure> {
@@ -67,7 +72,7 @@ fn by_owner(
     while let Some(row) = rows.next()? {
         count += 1;
         if going_on.len() < bounds::CANDIDATES {
-            going_on.push(row::whole(sql, row::read(row)?)?);
+            going_on.push(row::whole(sql, row::sound(row)?)?);
         }
         if purpose == Purpose::Read {
             break;
@@ -76,8 +81,7 @@ fn by_owner(
     match count {
         0 => {
             let newest = row::select("WHERE owner = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC LIMIT 1");
-            let found = sql.prepare_cached(&newest)?.query_row((owner, scope.0), row::read).optional()?;
-            found.map(|stored| row::whole(sql, stored)).transpose()
+            first(sql, &newest, (owner, scope.0))
         }
         1 => Ok(going_on.pop()),
         _ => {
@@ -93,7 +97,7 @@ pub(crate) fn gate(sql: &Connection, lookup: &FlowLookup, owner: &str) -> Result
         Failure::Refused(Error::NoFlow { lookup, .. }) => {
             Error::NoFlow { lookup, why: format!("of {owner:?}, whose task it is") }.into()
         }
-        other @ (Failure::Refused(_) | Failure::Storage(_) | Failure::Replaced) => other,
+        other @ (Failure::Refused(_) | Failure::Storage(_) | Failure::Replaced | Failure::Damaged(_)) => other,
     };
     find(sql, lookup, Scope(Some(owner)), Purpose::Change).map(|flow| flow.gate()).map_err(of_owner)
 }
@@ -175,20 +179,28 @@ pub(crate) fn list(sql: &Connection, list: &FlowList, caller: &Caller) -> Result
     );
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query((before, caller.scope().0, &list.controller, list.active))?;
-    let (mut flows, mut next) = (Vec::new(), None);
+    let fits = |flow: &Flow| {
+        (!list.active || !flow.is_ended()) && (list.status.is_empty() || list.status.contains(&flow.status))
+    };
+    let (mut flows, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), FlowNumber(0), None);
     while let Some(row) = rows.next()? {
-        let flow = row::whole(sql, row::read(row)?)?;
-        let fits = (!list.active || !flow.is_ended()) && (list.status.is_empty() || list.status.contains(&flow.status));
-        if !fits {
-            continue;
-        }
-        if flows.len() >= limit {
-            next = flows.last().map(|view: &FlowView| view.flow.number.0.to_string());
+        let told = match row::sound(row).and_then(|stored| row::whole(sql, stored)) {
+            Ok(flow) if !fits(&flow) => continue,
+            Ok(flow) => view(sql, flow),
+            Err(failure) => Err(failure),
+        };
+        if flows.len() + unreadable.len() >= limit {
+            next = Some(last.0.to_string());
             break;
         }
-        flows.push(view(sql, flow)?);
+        last = row::number(row);
+        match told {
+            Ok(view) => flows.push(view),
+            // One odd row, of a flow or of a task in it, does not hide the others.
+            Err(failure) => unreadable.push(UnreadableFlow { number: last, problem: failure.of_odd_row()? }),
+        }
     }
-    Ok(FlowPage { flows, next })
+    Ok(FlowPage { flows, next, unreadable })
 }
 
 /// One flow.

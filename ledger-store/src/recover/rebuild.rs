@@ -7,7 +7,7 @@ use crate::find;
 use crate::find::Scope;
 use crate::record::{self, stored_number};
 use crate::row::{self, Stored};
-use crate::sqlite::{Failure, is_odd};
+use crate::sqlite::Failure;
 use bgledger_core::{RecoverReport, Report, Seq, Task, TaskNumber, fold, same_but_for_heartbeats};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -102,7 +102,7 @@ fn prove(sql: &Connection, number: TaskNumber, newest: u64, report: &mut Recover
     let whole = Stored { task: row.clone(), last_event: Seq(stored.last_event.0.max(newest)) };
     let history = match record::history(sql, &whole, Seq(0)) {
         Ok(history) => history,
-        Err(Failure::Refused(_)) => {
+        Err(Failure::Damaged(_)) => {
             chain_anew(sql, &stored, report)?;
             report.unproved.push(number.0);
             return Ok(());
@@ -129,8 +129,8 @@ fn prove(sql: &Connection, number: TaskNumber, newest: u64, report: &mut Recover
 fn readable(sql: &Connection, number: TaskNumber, report: &mut RecoverReport) -> Result<Option<Stored>, Failure> {
     match find::by_number(sql, number, Scope(None)) {
         Ok(found) => return Ok(found),
-        Err(Failure::Storage(error)) if is_odd(&error) => {
-            report.problems.push(format!("{number}: what cannot be read of its row was left out: {error}"));
+        Err(Failure::Damaged(error)) => {
+            report.problems.push(format!("{number}: what cannot be read was left out: {error}"));
         }
         Err(other) => return Err(other),
     }
@@ -149,7 +149,7 @@ fn readable(sql: &Connection, number: TaskNumber, report: &mut RecoverReport) ->
     sql.execute(&format!("UPDATE task SET {all} WHERE number = ?1"), [id])?;
     match find::by_number(sql, number, Scope(None)) {
         Ok(found) => Ok(found),
-        Err(Failure::Storage(error)) if is_odd(&error) => {
+        Err(Failure::Damaged(_)) => {
             sql.execute("DELETE FROM task WHERE number = ?1", [id])?;
             Ok(None)
         }

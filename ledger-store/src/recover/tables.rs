@@ -38,6 +38,8 @@ pub(super) struct Found {
     pub(super) bad_pages: BTreeSet<u32>,
     /// Cells that cannot be read.
     pub(super) broken: u64,
+    /// Tables that have a hole: what stood there, nothing says.
+    pub(super) holes: BTreeSet<&'static str>,
 }
 
 /// Reads every table, from the roots that the file or another ledger of the format names.
@@ -115,11 +117,13 @@ fn walk(
     while let Some(page) = pages.pop() {
         if page == 0 || page > image.pages || !reached.insert(page) {
             found.bad_pages.insert(page);
+            found.holes.insert(table);
             continue;
         }
         let mut whole = cells::page(image, page)?;
         if !whole.is_tree {
             found.bad_pages.insert(page);
+            found.holes.insert(table);
             continue;
         }
         pages.append(&mut whole.children);
@@ -131,6 +135,9 @@ fn walk(
 /// Takes in the rows of a page.
 fn take(page: Page, table: &'static str, found: &mut Found) {
     found.broken += page.broken;
+    if page.broken > 0 {
+        found.holes.insert(table);
+    }
     if table == IDS {
         let numbers = page.cells.iter().filter_map(|cell| match cell.values.as_slice() {
             [Value::Blob(_), Value::Integer(number)] => u64::try_from(*number).ok(),
@@ -142,7 +149,10 @@ fn take(page: Page, table: &'static str, found: &mut Found) {
     for cell in page.cells {
         match row(cell, table) {
             Some(row) => found.rows.entry(table).or_default().push(row),
-            None => found.broken += 1,
+            None => {
+                found.broken += 1;
+                found.holes.insert(table);
+            }
         }
     }
 }

@@ -446,7 +446,7 @@ impl From<Failure> for Wrong {
         match failure {
             Failure::Refused(error) => Wrong::Line(error.to_string()),
             Failure::Storage(error) => Wrong::Storage(error),
-            Failure::Replaced => Wrong::Failed(Failure::Replaced),
+            other @ (Failure::Replaced | Failure::Damaged(_)) => Wrong::Failed(other),
         }
     }
 }
