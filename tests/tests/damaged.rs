@@ -53,6 +53,8 @@ fn ledgers(name: &str, tasks: u64) -> (Files, Files) {
 /// What a process answers to some requests, each a line; it must neither die nor hang.
 fn ask(ledger: &Path, requests: &[Value]) -> Vec<Value> {
     let mut command = Command::new("timeout");
+    let (name, nowhere) = binary::NO_PREFERENCES;
+    command.env(name, nowhere);
     command.args(["--signal=KILL", "60"]).arg(binary::bgledger()).arg("--ledger").arg(ledger).arg("call");
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");

@@ -1,8 +1,10 @@
 //! Flows: their rows, what their tasks come to, and the requests about them.
 
+mod back;
 mod imported;
 mod row;
 
+pub(crate) use back::{bring_back, gather};
 pub(crate) use imported::{by_key, import, is_free};
 pub(crate) use row::Stored;
 
@@ -52,7 +54,24 @@ fn find(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>, purpose: Purpos
         FlowLookup::Number(_) | FlowLookup::Id(_) => "in this ledger",
         FlowLookup::Owner(_) => "that this handle may see",
     };
-    found.ok_or_else(|| Error::NoFlow { lookup: lookup.to_string(), why: why.into() }.into())
+    match found {
+        Some(found) => Ok(found),
+        None => Err(pruned(sql, lookup, scope)?
+            .unwrap_or_else(|| Error::NoFlow { lookup: lookup.to_string(), why: why.into() })
+            .into()),
+    }
+}
+
+/// What a tombstone says of a lookup that finds nothing.
+fn pruned(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>) -> Result<Option<Error>, Failure> {
+    let of = |test: &str, value: Value| {
+        prune::flow_tombstone(sql, &format!("{test} = ?1 AND (?2 IS NULL OR owner = ?2)"), &[&value, &scope.0])
+    };
+    match lookup {
+        FlowLookup::Number(number) => of("number", stored_number(number.0)?.into()),
+        FlowLookup::Id(id) => of("id", id.as_bytes().to_vec().into()),
+        FlowLookup::Owner(_) => Ok(None),
+    }
 }
 
 fn by_owner(
@@ -354,6 +373,12 @@ pub(crate) fn create(
         }
         return answer(flow.id == fresh, false, flow);
     }
+    // A key lives as long as the tombstone of what had it.
+    if let Some(key) = &create.key
+        && let Some(buried) = prune::flow_tombstone(sql, "owner = ?1 AND key = ?2", &[&owner, key])?
+    {
+        return Err(buried.into());
+    }
     let flow = Flow::managed(next_number(sql)?, fresh, birth, at.now);
     row::write(sql, &flow)?;
     answer(true, true, flow)
@@ -469,41 +494,4 @@ fn members(sql: &Connection, flow: &Flow) -> Result<Vec<TaskNumber>, Failure> {
     let mut statement = sql.prepare_cached(query)?;
     let numbers = statement.query_map([flow.id.as_bytes().as_slice()], |row| row.get::<_, i64>(0))?;
     numbers.map(|number| Ok(TaskNumber(u64::try_from(number?).unwrap_or(0)))).collect()
-}
-
-// ---- bringing back ------------------------------------------------------------------------------------------
-
-/// Every flow that was written since an event, for [`bring_back`].
-pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Vec<Stored>, Failure> {
-    let mut statement = sql.prepare(&row::select("WHERE last_event >= ?1 ORDER BY number"))?;
-    let found = statement.query_map([stored_number(after)?], row::read)?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
-/// Writes a flow again that the ledger has not, or has as it was before.
-pub(crate) fn bring_back(sql: &Connection, lost: &Stored) -> Result<(), Failure> {
-    let mut back = lost.clone();
-    match one(sql, "id", lost.flow.id.as_bytes().to_vec().into(), Scope(None))? {
-        Some(there) if there.mirrors.is_some() || there.revision >= lost.flow.revision => return Ok(()),
-        Some(there) => back.flow.number = there.number,
-        None => {
-            let taken = one(sql, "number", stored_number(lost.flow.number.0)?.into(), Scope(None))?;
-            if taken.is_some() {
-                back.flow.number = next_number(sql)?;
-            }
-            // Whoever asked again with the same key has a flow of theirs under it by now.
-            let keyed = "SELECT 1 FROM flow WHERE owner = ?1 AND key = ?2";
-            if sql.prepare_cached(keyed)?.exists((&lost.flow.owner, &lost.flow.key))? {
-                back.flow.key = None;
-            }
-            let mirrored = "SELECT 1 FROM flow WHERE mirrors = ?1";
-            if let Some(task) = lost.flow.mirrors
-                && sql.prepare_cached(mirrored)?.exists([task.as_bytes().as_slice()])?
-            {
-                return Ok(());
-            }
-        }
-    }
-    row::put(sql, &back)?;
-    settled(sql, back.flow.id, back.flow.updated_at).map(drop)
 }

@@ -38,7 +38,7 @@ impl Known {
                 Some(Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_)) | None => None,
             }
         };
-        let mut tasks = found.numbers.clone();
+        let mut tasks: BTreeSet<u64> = found.ids.keys().copied().collect();
         let mut events = BTreeSet::new();
         for task in rows("task") {
             tasks.extend(number(task, 0));

@@ -21,6 +21,11 @@ pub(super) fn rebuild(sql: &mut Connection, found: &mut Found, report: &mut Reco
     sql.execute_batch("PRAGMA synchronous = OFF")?;
     in_immediate(sql, |sql| {
         let mut known = Known::of(found);
+        for (number, id) in found.rows.get("task").into_iter().flatten().filter_map(|row| id_of(row)) {
+            if found.ids.get(&number).is_some_and(|indexed| *indexed != *id) {
+                report.problems.push(format!("#{number}: its row has another id than the index of ids"));
+            }
+        }
         for (table, _) in TABLES {
             let rows = found.rows.remove(table).unwrap_or_default();
             let columns = columns(sql, table)?;
@@ -34,6 +39,14 @@ pub(super) fn rebuild(sql: &mut Connection, found: &mut Found, report: &mut Reco
         }
         known.settle(sql, report)
     })
+}
+
+/// A task's number and id, as its row has them.
+fn id_of(row: &[Value]) -> Option<(u64, &Vec<u8>)> {
+    match row {
+        [Value::Integer(number), Value::Blob(id), ..] => Some((u64::try_from(*number).ok()?, id)),
+        _ => None,
+    }
 }
 
 fn columns(sql: &Connection, table: &str) -> Result<Vec<String>, Failure> {

@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// The tables of a ledger in the order in which they are recorded anew, and how many columns each has.
-pub(super) const TABLES: [(&str, usize); 10] = [
+pub(super) const TABLES: [(&str, usize); 11] = [
     ("meta", 2),
     ("config", 3),
     ("host", 4),
     ("recipient", 2),
     ("acknowledgement", 5),
     ("tombstone", 9),
+    ("flow_tombstone", 7),
     ("flow", 19),
     ("event", 6),
     ("task", 59),
@@ -32,8 +33,8 @@ const DEPTH: usize = 64;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) rows: BTreeMap<&'static str, Vec<Vec<Value>>>,
-    /// Numbers of tasks that the index of ids names.
-    pub(super) numbers: BTreeSet<u64>,
+    /// Tasks that the index of ids names, by number.
+    pub(super) ids: BTreeMap<u64, Vec<u8>>,
     /// Pages of which nothing can be read although something should.
     pub(super) bad_pages: BTreeSet<u32>,
     /// Cells that cannot be read.
@@ -139,11 +140,11 @@ fn take(page: Page, table: &'static str, found: &mut Found) {
         found.holes.insert(table);
     }
     if table == IDS {
-        let numbers = page.cells.iter().filter_map(|cell| match cell.values.as_slice() {
-            [Value::Blob(_), Value::Integer(number)] => u64::try_from(*number).ok(),
+        let ids = page.cells.iter().filter_map(|cell| match cell.values.as_slice() {
+            [Value::Blob(id), Value::Integer(number)] => Some((u64::try_from(*number).ok()?, id.clone())),
             _ => None,
         });
-        found.numbers.extend(numbers);
+        found.ids.extend(ids);
         return;
     }
     for cell in page.cells {

@@ -63,6 +63,7 @@ const SOURCE: &str = "bgledger";
 /// Imports everything into a ledger that has nothing; `None`: it has something.
 fn whole(sql: &Connection, path: &Path) -> Result<Option<ImportReport>, Failure> {
     let holds = "SELECT EXISTS (SELECT 1 FROM task) OR EXISTS (SELECT 1 FROM flow) OR EXISTS (SELECT 1 FROM tombstone)
+        OR EXISTS (SELECT 1 FROM flow_tombstone)
         OR EXISTS (SELECT 1 FROM event) OR (SELECT max(value) FROM meta WHERE substr(key, 1, 7) = 'pruned_') > 0";
     if sql.query_row(holds, [], |row| row.get(0))? {
         return Ok(None);
@@ -187,6 +188,8 @@ impl<'a> Taking<'a> {
             self.host(host)
         } else if let Some(stone) = part("tombstone") {
             self.tombstone(stone)
+        } else if let Some(stone) = part("flow_tombstone") {
+            self.flow_tombstone(stone)
         } else if let Some(letter) = part("letter") {
             self.letter(letter)
         } else if let Some(known) = part("acknowledgement") {
@@ -351,6 +354,16 @@ impl<'a> Taking<'a> {
             Some(task) if !self.whole => find::by_id(self.sql, task, Scope(None))?.is_none(),
             Some(_) | None => false,
         };
+        if !self.whole
+            && self
+                .sql
+                .prepare_cached("SELECT 1 FROM flow_tombstone WHERE id = ?1")?
+                .exists([id.as_bytes().as_slice()])?
+        {
+            self.report.flows.found += 1;
+            self.report.flows.pruned += 1;
+            return Ok(());
+        }
         let exists = gone || self.sql.prepare_cached(known)?.exists(values)?;
         counted(&mut self.report.flows, !exists);
         if exists {
@@ -384,6 +397,20 @@ impl<'a> Taking<'a> {
             stone.insert("number".into(), json!(number));
         }
         self.put(&Layout::of(self.sql, "tombstone", &[])?, "", &stone)
+    }
+
+    fn flow_tombstone(&self, mut stone: Record) -> Result<(), Wrong> {
+        if !self.whole {
+            let bytes = id(&stone)?.as_bytes().to_vec();
+            let known = "SELECT 1 FROM flow WHERE id = ?1 UNION ALL SELECT 1 FROM flow_tombstone WHERE id = ?1";
+            if self.sql.prepare_cached(known)?.exists([bytes])? {
+                return Ok(());
+            }
+            let number = stored_number(prune::next(self.sql, "flow", "number", "pruned_flow")?)?;
+            prune::raise(self.sql, "pruned_flow", number)?;
+            stone.insert("number".into(), json!(number));
+        }
+        self.put(&Layout::of(self.sql, "flow_tombstone", &[])?, "", &stone)
     }
 
     /// A dead letter is of a task that is pruned: it follows the tombstone to its number.
