@@ -160,6 +160,8 @@ impl<'a> Writer<'a> {
         match known {
             Before::Absent => {}
             Before::There | Before::Pruned => {
+                // Told again, so that they can be found again as long as the source is there.
+                self.done.findings.append(&mut sketch.notes.findings);
                 if let Some(mirror) = &mirror {
                     self.done.flows.existed += existed;
                     self.done.flows.pruned += pruned;
@@ -296,6 +298,7 @@ impl<'a> Writer<'a> {
             Before::Absent => {}
             Before::There => {
                 self.done.flows.existed += 1;
+                self.done.findings.append(&mut sketch.notes.findings);
                 return Ok(None);
             }
             Before::Pruned => {
