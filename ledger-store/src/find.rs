@@ -4,7 +4,7 @@ use crate::continuity;
 use crate::prune;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{Candidate, Error, Lookup, Task, TaskId, TaskNumber, bounds};
+use bgledger_core::{Candidate, Error, Lookup, TaskId, TaskNumber, bounds};
 use rusqlite::Connection;
 use rusqlite::types::ToSql;
 
@@ -103,48 +103,29 @@ fn by_text(
 /// Finds a task by its number.
 pub(crate) fn by_number(sql: &Connection, number: TaskNumber, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
     let Ok(stored) = i64::try_from(number.0) else { return Ok(None) };
-    one(sql, "number = ?1", &stored, scope, |task| task.number == number)
+    one(sql, "number = ?1", &stored, scope)
 }
 
 /// Finds a task by its global id.
 pub(crate) fn by_id(sql: &Connection, id: TaskId, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope, |task| task.id == id)
+    one(sql, "id = ?1", &id.as_bytes().as_slice(), scope)
 }
 
-fn one(
-    sql: &Connection,
-    test: &str,
-    value: &dyn ToSql,
-    scope: Scope<'_>,
-    fits: impl Fn(&Task) -> bool,
-) -> Result<Option<Stored>, Failure> {
-    first(sql, &format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"), [value, &scope.0], fits)
+fn one(sql: &Connection, test: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
+    first(sql, &format!("WHERE {test} AND (?2 IS NULL OR owner = ?2)"), [value, &scope.0])
 }
 
-/// The first row of a select. One that an index names and that does not say so itself is damage.
-fn first(
-    sql: &Connection,
-    rest: &str,
-    values: impl rusqlite::Params,
-    fits: impl Fn(&Task) -> bool,
-) -> Result<Option<Stored>, Failure> {
+/// The first row of a select.
+fn first(sql: &Connection, rest: &str, values: impl rusqlite::Params) -> Result<Option<Stored>, Failure> {
     let mut statement = sql.prepare_cached(&row::select(rest))?;
     let mut rows = statement.query(values)?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    sound(row::read_sound(sql, row)?, fits).map(Some)
-}
-
-fn sound(stored: Stored, fits: impl Fn(&Task) -> bool) -> Result<Stored, Failure> {
-    match fits(&stored.task) {
-        true => Ok(stored),
-        false => Err(Failure::Damaged(format!("an index names {}, whose row says otherwise", stored.task.number))),
-    }
+    rows.next()?.map(|row| row::read_sound(sql, row)).transpose()
 }
 
 /// Several tasks with one run id are ambiguous.
 fn by_run(sql: &Connection, lookup: &Lookup, run: &str, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
     let of_run = "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC";
-    the_only(sql, lookup, of_run, run, scope, |task| task.run_id.as_deref() == Some(run))
+    the_only(sql, lookup, of_run, run, scope)
 }
 
 const OF_SESSION: &str = "WHERE number IN (SELECT number FROM task WHERE session = ?1
@@ -158,16 +139,15 @@ fn by_session(
     scope: Scope<'_>,
     purpose: Purpose,
 ) -> Result<Option<Stored>, Failure> {
-    let fits = |task: &Task| [&task.session, &task.requester_session].contains(&&Some(session.to_owned()));
     match purpose {
         Purpose::Read => {
             let query = format!("{OF_SESSION} ORDER BY status > 2, number DESC LIMIT 1");
-            first(sql, &query, (session, scope.0), fits)
+            first(sql, &query, (session, scope.0))
         }
         Purpose::Change => {
-            the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope, fits)
+            the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope)
         }
-        Purpose::Name => the_only(sql, lookup, &format!("{OF_SESSION} ORDER BY number DESC"), session, scope, fits),
+        Purpose::Name => the_only(sql, lookup, &format!("{OF_SESSION} ORDER BY number DESC"), session, scope),
     }
 }
 
@@ -177,7 +157,6 @@ fn the_only(
     rest: &str,
     value: &str,
     scope: Scope<'_>,
-    fits: impl Fn(&Task) -> bool,
 ) -> Result<Option<Stored>, Failure> {
     let mut statement = sql.prepare_cached(&row::select(rest))?;
     let mut rows = statement.query((value, scope.0))?;
@@ -185,7 +164,7 @@ fn the_only(
     while let Some(row) = rows.next()? {
         count += 1;
         if candidates.len() < bounds::CANDIDATES {
-            let stored = sound(row::read_sound(sql, row)?, &fits)?;
+            let stored = row::read_sound(sql, row)?;
             candidates.push(candidate(&stored));
             first.get_or_insert(stored);
         }
@@ -210,13 +189,10 @@ fn candidate(stored: &Stored) -> Candidate {
 /// The task that has a caller's key, or the run id that stands for one, or the id.
 pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Option<Stored>, Failure> {
     match key {
-        Key::Given(key) => {
-            let fits = |task: &Task| task.owner == owner && task.key.as_deref() == Some(*key);
-            first(sql, "WHERE owner = ?1 AND key = ?2", (owner, key), fits)
-        }
+        Key::Given(key) => first(sql, "WHERE owner = ?1 AND key = ?2", (owner, key)),
         Key::Run { runtime, run_id } => {
             let rest = "WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number";
-            first(sql, rest, (run_id, runtime, owner), |task| task.run_id.as_deref() == Some(*run_id))
+            first(sql, rest, (run_id, runtime, owner))
         }
         Key::None => Ok(None),
     }

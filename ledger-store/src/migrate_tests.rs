@@ -2,7 +2,7 @@
 
 use crate::schema::FORMAT;
 use crate::{Ledger, OpenOptions};
-use bgledger_core::{CheckState, Create, Doctor, Error, Finish, List, Lookup, Migrate, TaskNumber, Verify};
+use bgledger_core::{CheckState, Create, Doctor, Error, Finish, List, Migrate, TaskNumber, Verify};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
@@ -82,9 +82,8 @@ fn of_many_that_record_into_an_older_file_one_migrates_it() {
                 let ledger = open(path);
                 let label = format!("thread {thread}");
                 let created = ledger.call(Create { label, ..Create::default() }).expect("created");
-                let lookup = Lookup::Number(created.task.task.number);
                 let json = format!(r#"{{"lookup": {}, "status": "succeeded"}}"#, created.task.task.number.0);
-                ledger.call(serde_json::from_str::<Finish>(&json).expect("a request")).expect(&lookup.to_string());
+                ledger.call(serde_json::from_str::<Finish>(&json).expect("a request")).expect("finished");
             });
         }
     });
