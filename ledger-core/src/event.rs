@@ -124,6 +124,9 @@ pub struct Opening {
     /// The caller's earlier time of creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Millis>,
+    /// The checksum of what it was created as, which only the row keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 fn stored_policy<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<NotifyPolicy>, D::Error> {
@@ -301,6 +304,26 @@ pub struct Fill {
 }
 
 impl Fill {
+    /// Takes in what was filled in later.
+    pub(crate) fn add(&mut self, later: &Fill) {
+        let text = |own: &mut Option<String>, later: &Option<String>| {
+            if own.is_none() {
+                own.clone_from(later);
+            }
+        };
+        text(&mut self.kind, &later.kind);
+        text(&mut self.source_id, &later.source_id);
+        text(&mut self.run_id, &later.run_id);
+        text(&mut self.requester_session, &later.requester_session);
+        text(&mut self.session, &later.session);
+        text(&mut self.agent, &later.agent);
+        text(&mut self.requester_agent, &later.requester_agent);
+        self.retry_of = self.retry_of.or(later.retry_of);
+        self.parent = self.parent.or(later.parent);
+        self.flow = self.flow.or(later.flow);
+        self.root = self.root.or(later.root);
+    }
+
     /// Whether nothing is to be filled in.
     pub fn is_empty(&self) -> bool {
         *self == Fill::default()

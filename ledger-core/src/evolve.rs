@@ -1,5 +1,6 @@
 //! What an event does to a task. Total, checks nothing, and the only code that writes a task's state.
 
+use crate::birthmark;
 use crate::command::Birth;
 use crate::event::Progress;
 use crate::event::{Asked, Ending, Event, Fill, Renewal, Report, Started};
@@ -277,19 +278,24 @@ pub struct Folded {
     pub task: Task,
     /// The checksum of that.
     pub checksum: Option<String>,
+    /// Whether the row is still what its history says that it was created as.
+    pub as_created: bool,
 }
 
 /// The fold of a history.
 #[must_use]
-pub fn fold<'a>(row: &Task, history: impl IntoIterator<Item = (&'a Event, Millis)>) -> Folded {
+pub fn fold<'a>(row: &Task, history: impl IntoIterator<Item = (&'a Event, Millis)> + Clone) -> Folded {
     let mut checksum = None;
+    let as_created = birthmark::bears_out(row, history.clone().into_iter().map(|(event, _)| event));
     let task = history.into_iter().fold(row.descriptive(), |task, (event, at)| {
         if let Some(ending) = event.ending() {
             checksum = ending.checksum.clone();
         }
         evolve(task, event, at)
     });
-    Folded { task, checksum }
+    // Reports that entered no history may have filled something in.
+    let as_created = as_created || row.progress_reports > task.progress_reports;
+    Folded { task, checksum, as_created }
 }
 
 /// Whether a row equals the fold of its history, apart from what a heartbeat or an unrecorded progress moves.
@@ -319,7 +325,7 @@ pub fn same_but_for_heartbeats(row: &Task, folded: &Folded) -> bool {
         expected.usage_before = row.usage_before.clone();
         expected.artifacts = row.artifacts.clone();
     }
-    *row == expected && says_the_same(row, folded)
+    *row == expected && folded.as_created && says_the_same(row, folded)
 }
 
 /// Whether the row says of its end what was said when it ended.

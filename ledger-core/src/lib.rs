@@ -26,6 +26,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod audit;
+mod birthmark;
 pub mod bounds;
 mod clock;
 mod command;
@@ -87,7 +88,7 @@ pub use response::{
     FlowChange, FlowCreated, FlowPage, FlowRecorded, FlowShown, FlowView, HistoryEvent, HookRun, ImportCounts,
     ImportFinding, ImportReport, KeptFile, MaintenanceReport, MigrateReport, NoticeList, NoticePage, NoticeView,
     Numbers, PruneReport, ReconcileAction, Reconciled, Recorded, RecoverReport, Response, Salvaged, Setting, Shown,
-    StatsReport, TaskPage, TaskView, Tasks, TreeNode, TreeReport, UnreadableTask, VerifyReport,
+    StatsReport, TaskPage, TaskView, Tasks, TreeNode, TreeReport, UnreadableFlow, UnreadableTask, VerifyReport,
 };
 pub use text::{Escaped, escape};
 pub use time::{Millis, Span};

@@ -66,7 +66,7 @@ pub fn reconcile(task: &Task, word: &Word, liveness: &Liveness, by: Option<&str>
             let end = End {
                 status: Status::Lost,
                 outcome: None,
-                reason: Some(UNKNOWN_TO_ITS_RUNTIME.into()),
+                reason: Some(crate::reason::UNKNOWN_TO_ITS_RUNTIME.into()),
                 report: crate::Report::default(),
                 ended_at: None,
             };
@@ -78,6 +78,3 @@ pub fn reconcile(task: &Task, word: &Word, liveness: &Liveness, by: Option<&str>
         (_, Status::Succeeded | Status::Failed | Status::TimedOut | Status::Cancelled) => None,
     }
 }
-
-/// Why a task is lost that its runtime does not name.
-pub const UNKNOWN_TO_ITS_RUNTIME: &str = "unknown_to_its_runtime";

@@ -233,8 +233,10 @@ pub mod reason {
     pub const LEASE_EXPIRED: &str = "lease_expired";
     /// A host or operator reported the work lost.
     pub const REPORTED: &str = "reported";
+    /// Its runtime, asked of all its work, does not name it.
+    pub const UNKNOWN_TO_ITS_RUNTIME: &str = "unknown_to_its_runtime";
     /// Those that have a name of ours.
-    pub const KNOWN: [&str; 11] = [
+    pub const KNOWN: [&str; 12] = [
         ERROR,
         EXIT_CODE,
         SIGNAL,
@@ -246,6 +248,7 @@ pub mod reason {
         EXECUTOR_GONE,
         LEASE_EXPIRED,
         REPORTED,
+        UNKNOWN_TO_ITS_RUNTIME,
     ];
 }
 

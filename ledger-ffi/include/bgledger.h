@@ -1540,7 +1540,8 @@ int bgl_list(struct bgl_ledger *ledger,
  *
  * Ownership: the caller ends each task with bgl_task_free(). Thread-safe.
  * Errors: those of every call on a ledger; BGL_MISUSE_BAD_HANDLE also if its ledger was closed and more had to be
- * fetched. After an error it may be asked again: no task is skipped.
+ * fetched. After an error it may be asked again: no task is skipped. BGL_ERROR_CORRUPT once, in place of the end, if
+ * rows among them could not be read.
  */
 int bgl_tasks_next(struct bgl_tasks *tasks,
                    struct bgl_task **out);

@@ -16,17 +16,22 @@ const PAGE: u32 = 500;
 /// A request that is answered page by page.
 pub(crate) trait Paged: Clone + Debug {
     type Item: Debug;
-    /// Fetches at most so many, and says where to go on.
-    fn fetch(self, store: &Store, limit: u32) -> Result<(Vec<Self::Item>, Option<String>), Error>;
+    /// Fetches at most so many, says where to go on, and what of the page cannot be read.
+    fn fetch(self, store: &Store, limit: u32) -> Result<Page<Self::Item>, Error>;
     /// The same from where a page ended.
     fn going_on(self, after: String) -> Self;
 }
 
+/// The items, where to go on, and what cannot be read.
+type Page<T> = (Vec<T>, Option<String>, Option<String>);
+
 impl Paged for List {
     type Item = TaskView;
 
-    fn fetch(self, store: &Store, limit: u32) -> Result<(Vec<TaskView>, Option<String>), Error> {
-        store.call(List { limit: Some(limit), ..self }).map(|page| (page.tasks, page.next))
+    fn fetch(self, store: &Store, limit: u32) -> Result<Page<TaskView>, Error> {
+        let page = store.call(List { limit: Some(limit), ..self })?;
+        let odd = page.unreadable.first().map(|odd| format!("{} cannot be read: {}", odd.number, odd.problem));
+        Ok((page.tasks, page.next, odd))
     }
 
     fn going_on(self, after: String) -> List {
@@ -37,8 +42,10 @@ impl Paged for List {
 impl Paged for FlowList {
     type Item = FlowView;
 
-    fn fetch(self, store: &Store, limit: u32) -> Result<(Vec<FlowView>, Option<String>), Error> {
-        store.call(FlowList { limit: Some(limit), ..self }).map(|page| (page.flows, page.next))
+    fn fetch(self, store: &Store, limit: u32) -> Result<Page<FlowView>, Error> {
+        let page = store.call(FlowList { limit: Some(limit), ..self })?;
+        let odd = page.unreadable.first().map(|odd| format!("{} cannot be read: {}", odd.number, odd.problem));
+        Ok((page.flows, page.next, odd))
     }
 
     fn going_on(self, after: String) -> FlowList {
@@ -61,6 +68,8 @@ struct Pages<R: Paged> {
     next: Option<R>,
     /// How many may still be fetched.
     left: u64,
+    /// What could not be read: told once, at the end.
+    odd: Option<Error>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -78,12 +87,12 @@ pub(crate) fn own(pid: u32) -> Result<(), Fault> {
 impl<R: Paged> Listed<R> {
     /// What is all there.
     pub(crate) fn whole(ledger: *const Ledger, items: Vec<R::Item>) -> Listed<R> {
-        Listed::new(ledger, Pages { ready: items.into(), next: None, left: 0 })
+        Listed::new(ledger, Pages { ready: items.into(), next: None, left: 0, odd: None })
     }
 
     /// At most so many of what a request finds. Its first page is fetched at once.
     pub(crate) fn begin(ledger: *const Ledger, store: &Store, request: R, limit: u64) -> Result<Listed<R>, Fault> {
-        let mut pages = Pages { ready: VecDeque::new(), next: Some(request), left: limit };
+        let mut pages = Pages { ready: VecDeque::new(), next: Some(request), left: limit, odd: None };
         pages.fetch(store)?;
         Ok(Listed::new(ledger, pages))
     }
@@ -101,7 +110,10 @@ impl<R: Paged> Listed<R> {
             let open: Arc<LedgerBox> = handle::get(std::ptr::without_provenance::<Ledger>(self.ledger))?;
             pages.fetch(&open.store)?;
         }
-        Ok(pages.ready.pop_front())
+        match pages.ready.pop_front() {
+            Some(item) => Ok(Some(item)),
+            None => pages.odd.take().map_or(Ok(None), |odd| Err(odd.into())),
+        }
     }
 }
 
@@ -109,13 +121,17 @@ impl<R: Paged> Pages<R> {
     fn fetch(&mut self, store: &Store) -> Result<(), Fault> {
         let Some(request) = self.next.take() else { return Ok(()) };
         let size = u32::try_from(self.left).unwrap_or(PAGE).min(PAGE);
-        let (items, next) = match request.clone().fetch(store, size) {
+        let (items, next, odd) = match request.clone().fetch(store, size) {
             Ok(page) => page,
             Err(error) => {
                 self.next = Some(request);
                 return Err(error.into());
             }
         };
+        if let Some(problem) = odd {
+            let path = store.path().display().to_string();
+            self.odd.get_or_insert(Error::Corrupt { path, problem });
+        }
         self.left = self.left.saturating_sub(items.len() as u64);
         self.ready.extend(items);
         self.next = next.filter(|_| self.left > 0).map(|after| request.going_on(after));

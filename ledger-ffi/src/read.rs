@@ -156,7 +156,8 @@ unsafe fn list_request(given: ListOptions) -> Result<(List, u64), Fault> {
 ///
 /// Ownership: the caller ends each task with bgl_task_free(). Thread-safe.
 /// Errors: those of every call on a ledger; BGL_MISUSE_BAD_HANDLE also if its ledger was closed and more had to be
-/// fetched. After an error it may be asked again: no task is skipped.
+/// fetched. After an error it may be asked again: no task is skipped. BGL_ERROR_CORRUPT once, in place of the end, if
+/// rows among them could not be read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn bgl_tasks_next(tasks: *mut Tasks, out: *mut *mut Task) -> c_int {
     exported!(tasks, {

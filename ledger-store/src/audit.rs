@@ -2,6 +2,7 @@
 
 use crate::caller::{Caller, Written};
 use crate::config;
+use crate::find::{self, Purpose};
 use crate::flows;
 use crate::record;
 use crate::row::{self, Stored};
@@ -11,8 +12,8 @@ use crate::verify;
 use crate::world::World;
 use bgledger_core::audit::{self, Acknowledgement, Finding, RULES, Severity, Shape, Threshold, Thresholds, Waiting};
 use bgledger_core::{
-    Acknowledge, Acknowledged, Audit, AuditReport, AuditSummary, Cause, Liveness, Millis, Moment, Response, Status,
-    bounds,
+    Acknowledge, Acknowledged, Audit, AuditReport, AuditSummary, Cause, Error, FlowLookup, FlowNumber, Liveness,
+    Lookup, Millis, Moment, Response, Status, TaskNumber, bounds,
 };
 use rusqlite::Connection;
 use std::cmp::Reverse;
@@ -143,6 +144,12 @@ pub(crate) fn acknowledge(
     at: &Moment,
 ) -> Result<Written, Failure> {
     let (code, subject) = (&request.code, &request.subject);
+    if let Some(until) = request.until {
+        if until <= at.now {
+            return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
+        }
+        is_there(sql, subject, caller)?;
+    }
     let before = known(sql, at)?.remove(&(code.clone(), subject.clone()));
     let by = request.by.clone().or_else(|| caller.owner.clone());
     let after = request.until.map(|until| Acknowledgement { until, by, note: request.note.clone() });
@@ -162,6 +169,18 @@ pub(crate) fn acknowledge(
     }
     let changed = before != after;
     Ok(Written { response: Response::Acknowledge(Acknowledged { changed, acknowledged: after }), wrote: changed })
+}
+
+/// Refuses a task or a flow that is not there: what is known of it would be known of nothing.
+fn is_there(sql: &Connection, subject: &str, caller: &Caller) -> Result<(), Failure> {
+    let number = |mark: char| subject.strip_prefix(mark).and_then(|number| number.parse().ok());
+    if let Some(number) = number('#') {
+        find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
+    }
+    if let Some(number) = number('F') {
+        flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
+    }
+    Ok(())
 }
 
 // ---- telling ------------------------------------------------------------------------------------------------

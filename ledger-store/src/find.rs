@@ -1,11 +1,12 @@
 //! From what somebody typed to one task. An owner's handle finds that owner's tasks alone; foreign looks like absent.
 
+use crate::continuity;
 use crate::prune;
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
 use bgledger_core::{Candidate, Error, Lookup, TaskId, TaskNumber, bounds, planted};
+use rusqlite::Connection;
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension};
 
 /// Whose tasks a call may see: one owner's, or everybody's.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +34,10 @@ pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose:
     };
     match found {
         Some(found) => Ok(found),
-        None => Err(pruned(sql, lookup, scope)?.map_or_else(|| not_found(lookup), Failure::Refused)),
+        None => match pruned(sql, lookup, scope)? {
+            Some(pruned) => Err(pruned.into()),
+            None => Err(lost(sql, lookup)?.unwrap_or_else(|| not_found(lookup))),
+        },
     }
 }
 
@@ -54,6 +58,16 @@ fn pruned(sql: &Connection, lookup: &Lookup, scope: Scope<'_>) -> Result<Option<
             Some(id) => of(by_id, &id.as_bytes().as_slice()),
             None => of(by_run, text),
         },
+    }
+}
+
+/// What was given and not pruned was not never there.
+fn lost(sql: &Connection, lookup: &Lookup) -> Result<Option<Failure>, Failure> {
+    match lookup {
+        Lookup::Number(number) if continuity::is_lost(sql, *number)? => {
+            Ok(Some(Failure::Damaged(format!("{number} is gone: its row is not there, and it was not pruned"))))
+        }
+        Lookup::Number(_) | Lookup::Id(_) | Lookup::Run(_) | Lookup::Session(_) | Lookup::Text(_) => Ok(None),
     }
 }
 
@@ -88,8 +102,8 @@ fn by_text(
 
 /// Finds a task by its number.
 pub(crate) fn by_number(sql: &Connection, number: TaskNumber, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    let Ok(number) = i64::try_from(number.0) else { return Ok(None) };
-    one(sql, row::selecting!("WHERE number = ?1 AND (?2 IS NULL OR owner = ?2)"), &number, scope)
+    let Ok(stored) = i64::try_from(number.0) else { return Ok(None) };
+    one(sql, row::selecting!("WHERE number = ?1 AND (?2 IS NULL OR owner = ?2)"), &stored, scope)
 }
 
 /// Finds a task by its global id.
@@ -99,12 +113,20 @@ pub(crate) fn by_id(sql: &Connection, id: TaskId, scope: Scope<'_>) -> Result<Op
 
 fn one(sql: &Connection, query: &str, value: &dyn ToSql, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
     let scope = if planted("forget_owner") { Scope(None) } else { scope };
-    Ok(sql.prepare_cached(query)?.query_row([value, &scope.0], |row| row::read(sql, row)).optional()?)
+    first(sql, query, [value, &scope.0])
+}
+
+/// The first row of a select.
+fn first(sql: &Connection, query: &str, values: impl rusqlite::Params) -> Result<Option<Stored>, Failure> {
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query(values)?;
+    rows.next()?.map(|row| row::read_sound(sql, row)).transpose()
 }
 
 /// Several tasks with one run id are ambiguous.
 fn by_run(sql: &Connection, lookup: &Lookup, run: &str, scope: Scope<'_>) -> Result<Option<Stored>, Failure> {
-    the_only(sql, lookup, "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC", run, scope)
+    let of_run = "WHERE run_id = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC";
+    the_only(sql, lookup, of_run, run, scope)
 }
 
 const OF_SESSION: &str = "WHERE number IN (SELECT number FROM task WHERE session = ?1
@@ -121,8 +143,7 @@ fn by_session(
     match purpose {
         Purpose::Read => {
             let query = row::select(&format!("{OF_SESSION} ORDER BY status > 2, number DESC LIMIT 1"));
-            let found = sql.prepare_cached(&query)?.query_row((session, scope.0), |row| row::read(sql, row));
-            Ok(found.optional()?)
+            first(sql, &query, (session, scope.0))
         }
         Purpose::Change => {
             the_only(sql, lookup, &format!("{OF_SESSION} AND status <= 2 ORDER BY number DESC"), session, scope)
@@ -144,7 +165,7 @@ fn the_only(
     while let Some(row) = rows.next()? {
         count += 1;
         if candidates.len() < bounds::CANDIDATES {
-            let stored = row::read(sql, row)?;
+            let stored = row::read_sound(sql, row)?;
             candidates.push(candidate(&stored));
             first.get_or_insert(stored);
         }
@@ -168,19 +189,15 @@ fn candidate(stored: &Stored) -> Candidate {
 
 /// The task that has a caller's key, or the run id that stands for one, or the id.
 pub(crate) fn by_key(sql: &Connection, key: &Key<'_>, owner: &str) -> Result<Option<Stored>, Failure> {
-    let found = match key {
-        Key::Given(key) => {
-            let query = row::selecting!("WHERE owner = ?1 AND key = ?2");
-            sql.prepare_cached(query)?.query_row((owner, key), |row| row::read(sql, row))
-        }
+    match key {
+        Key::Given(key) => first(sql, row::selecting!("WHERE owner = ?1 AND key = ?2"), (owner, key)),
         Key::Run { runtime, run_id } => {
             let query =
                 row::selecting!("WHERE run_id = ?1 AND runtime = ?2 AND owner = ?3 AND key IS NULL ORDER BY number");
-            sql.prepare_cached(query)?.query_row((run_id, runtime, owner), |row| row::read(sql, row))
+            first(sql, query, (run_id, runtime, owner))
         }
-        Key::None => return Ok(None),
-    };
-    Ok(found.optional()?)
+        Key::None => Ok(None),
+    }
 }
 
 /// Refuses a key whose task was pruned: it lives as long as the tombstone.

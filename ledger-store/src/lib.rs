@@ -24,6 +24,7 @@ mod caller;
 mod cancel;
 mod config;
 mod connection;
+mod continuity;
 mod doctor;
 mod doubt;
 mod engine;

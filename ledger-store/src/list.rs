@@ -5,6 +5,7 @@
 //! at so many rows at most ([`LOOK`], [`PICK`]): if it is not full then, it says where to go on.
 
 use crate::caller::{Caller, LOCAL};
+use crate::continuity::Continuity;
 use crate::find::{self, Purpose};
 use crate::flows;
 use crate::prune;
@@ -28,7 +29,18 @@ pub(crate) fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) 
     let limit = list.limit.unwrap_or(bounds::LIST_DEFAULT) as usize;
     let filter = Filter::of(sql, list, caller)?;
     let before = cursor(list)?;
-    let mut page = Page { sql, caller, at, limit, last: before, is_full: false, tasks: Vec::new(), odd: Vec::new() };
+    let mut page = Page {
+        sql,
+        caller,
+        at,
+        limit,
+        continuity: Continuity::of(sql, list, caller)?,
+        seen: 0,
+        last: before,
+        is_full: false,
+        tasks: Vec::new(),
+        odd: Vec::new(),
+    };
     let floor = match filter.way(sql, before, limit)? {
         Way::Rows { text, values, floor } => {
             page.take(&text, &values)?;
@@ -45,6 +57,10 @@ pub(crate) fn list(sql: &Connection, list: &List, caller: &Caller, at: &Moment) 
         }
     };
     let next = if page.is_full { Some(page.last) } else { floor };
+    if next.is_none() {
+        let told = !page.odd.is_empty();
+        page.odd.extend(page.continuity.end(sql, list, caller, page.tasks.len(), told)?);
+    }
     Ok(TaskPage { tasks: page.tasks, next: next.map(|next| next.to_string()), unreadable: page.odd })
 }
 
@@ -61,6 +77,9 @@ struct Page<'a> {
     caller: &'a Caller,
     at: &'a Moment,
     limit: usize,
+    continuity: Continuity,
+    /// Rows taken.
+    seen: usize,
     tasks: Vec<bgledger_core::TaskView>,
     odd: Vec<UnreadableTask>,
     last: i64,
@@ -73,11 +92,13 @@ impl Page<'_> {
         let mut statement = self.sql.prepare_cached(query)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
         while let Some(row) = rows.next()? {
-            if self.tasks.len() + self.odd.len() >= self.limit {
+            if self.seen >= self.limit {
                 self.is_full = true;
                 break;
             }
+            self.seen += 1;
             let number = row::number(row);
+            self.odd.extend(self.continuity.next(number)?);
             self.last = record::stored_number(number.0)?;
             match row::read_or_say(self.sql, row)? {
                 Ok(stored) => self.tasks.push(record::view(self.sql, stored.task, self.caller.world, self.at)?),

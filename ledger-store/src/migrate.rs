@@ -25,3 +25,7 @@ pub(crate) fn migrate(engine: &Engine, request: &Migrate, patience: Duration) ->
     engine.connect_writer(patience)?;
     Ok(MigrateReport { applied: true, backup: Some(made.path), ..report })
 }
+
+#[cfg(test)]
+#[path = "migrate_tests.rs"]
+mod tests;

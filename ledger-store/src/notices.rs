@@ -8,12 +8,12 @@ use crate::record::{self, stored_number};
 use crate::sqlite::Failure;
 use crate::world::World;
 use bgledger_core::{
-    ClaimedNotices, Error, Event, EventKind, Millis, Moment, Notice, NoticeClaim, NoticeCommand, NoticeDecision,
+    ClaimedNotices, Error, Event, EventKind, Json, Millis, Moment, Notice, NoticeClaim, NoticeCommand, NoticeDecision,
     NoticeId, NoticeList, NoticePage, NoticeState, NoticeView, Notices, NoticesClaim, Recipient, Response, Seq, Since,
     Task, TaskId, TaskNumber, bounds, decide_notice, message,
 };
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -375,8 +375,10 @@ fn words(sql: &Connection, task: &Task, notice: &Notice) -> Result<String, Failu
     let event = sql.prepare_cached(query)?.query_row([stored_number(notice.seq.0)?], |row| {
         let (kind, data): (u8, Option<String>) = (row.get(0)?, row.get(1)?);
         Ok(Event::from_stored(kind, data.as_deref()))
-    })?;
-    Ok(message(task, &event, notice.generation))
+    });
+    // Of a ledger that was recovered without the event, what is known is how the task is now.
+    let lost = || Event::Unknown { kind: 0, data: Json::null() };
+    Ok(message(task, &event.optional()?.unwrap_or_else(lost), notice.generation))
 }
 
 fn view(sql: &Connection, stored: Stored, world: World, at: &Moment) -> Result<NoticeView, Failure> {

@@ -15,7 +15,7 @@ use crate::sweep;
 use crate::verify;
 use bgledger_core::{
     Error, Event, Events, History, HistoryEvent, Millis, Moment, Request, Response, Seq, Shown, StatsReport, Status,
-    TaskId, TaskNumber, Tree, TreeNode, TreeReport, Watch, bounds,
+    TaskId, TaskNumber, Tree, TreeNode, TreeReport, UnreadableTask, Watch, bounds,
 };
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -154,17 +154,21 @@ fn tree(sql: &Connection, tree: &Tree, most: u32, caller: &Caller, at: &Moment) 
     let mut rows = statement.query((top.task.id.as_bytes().as_slice(), caller.owner.as_ref(), one_more))?;
     // Newest first: every task is complete when its parent, which is older or comes later here, takes it in.
     let mut below: Vec<Stored> = Vec::new();
+    let mut unreadable = Vec::new();
     while let Some(row) = rows.next()? {
-        below.push(row::read(sql, row)?);
+        match row::read_or_say(sql, row)? {
+            Ok(stored) => below.push(stored),
+            Err(problem) => unreadable.push(UnreadableTask { number: row::number(row), problem }),
+        }
     }
-    let truncated = below.len() > most as usize;
+    let truncated = below.len() + unreadable.len() > most as usize;
     let mut children: BTreeMap<TaskId, Vec<Stored>> = BTreeMap::new();
     for stored in below.into_iter().rev().take(most as usize) {
         if let Some(parent) = stored.task.parent {
             children.entry(parent).or_default().push(stored);
         }
     }
-    Ok(TreeReport { top: node(sql, top, &mut children, caller, at)?, truncated })
+    Ok(TreeReport { top: node(sql, top, &mut children, caller, at)?, truncated, unreadable })
 }
 
 /// As deep as a tree may be: [`bounds::TREE_DEPTH`].

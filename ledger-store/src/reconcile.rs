@@ -52,7 +52,7 @@ fn listen(sql: &Connection, request: &Reconcile, caller: &Caller, at: &Moment) -
         let mut statement = sql.prepare_cached(&running)?;
         let mut rows = statement.query((&request.runtime, caller.scope().0))?;
         while let Some(row) = rows.next()? {
-            let stored = row::read(sql, row)?;
+            let stored = row::read_sound(sql, row)?;
             said.words.entry(stored.task.number).or_insert((stored, Word::Unknown(as_of)));
         }
     }
@@ -133,7 +133,7 @@ pub(crate) fn active(sql: &Connection, drain: &Drain, caller: &Caller, at: &Mome
     let mut rows = statement.query((drain.queued, &drain.runtime, caller.scope().0))?;
     let mut active = Vec::new();
     while let Some(row) = rows.next()? {
-        let stored = row::read(sql, row)?;
+        let stored = row::read_sound(sql, row)?;
         let is_dead = match stored.task.status {
             Status::Running => {
                 matches!(record::liveness(&stored.task, caller.world, at), Liveness::Gone(evidence) if evidence.is_proof())

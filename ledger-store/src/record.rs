@@ -238,11 +238,11 @@ pub(crate) fn history(sql: &Connection, stored: &Stored, after: Seq) -> Result<V
             .optional()?;
         let number = stored.task.number;
         let Some((prev, at, event, task)) = link else {
-            return Err(Error::internal(format!("event {} of {number} is missing", seq.0)).into());
+            return Err(Failure::Damaged(format!("event {} of {number} is missing", seq.0)));
         };
         let prev = u64::try_from(prev).unwrap_or(u64::MAX);
         if prev >= seq.0 || u64::try_from(task).ok() != Some(number.0) {
-            return Err(Error::internal(format!("event {} does not belong to {number}", seq.0)).into());
+            return Err(Failure::Damaged(format!("event {} does not belong to {number}", seq.0)));
         }
         events.push(HistoryEvent { seq, at, number, id: stored.task.id, event });
         seq = Seq(prev);

@@ -1,6 +1,6 @@
 //! A task as a row of the table, and back.
 
-use crate::sqlite;
+use crate::sqlite::{self, Failure};
 use bgledger_core::{
     Artifact, Cancel, Executor, Failure as TaskFailure, FlowId, Group, Json, Lease, Metadata, Millis, NotifyPolicy,
     Output, ProgressPoint, Seq, Span, Status, Task, TaskId, TaskNumber, Usage,
@@ -379,6 +379,12 @@ pub(crate) fn read_or_say(sql: &Connection, row: &Row<'_>) -> rusqlite::Result<R
         Err(error) if sqlite::is_odd(&error) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     }
+}
+
+/// Reads a row of [`select`]; one that is none says so as damage.
+pub(crate) fn read_sound(sql: &Connection, row: &Row<'_>) -> Result<Stored, Failure> {
+    let odd = |problem: String| Failure::Damaged(format!("the row of {} cannot be read: {problem}", number(row)));
+    read_or_say(sql, row)?.map_err(odd)
 }
 
 /// Reads a row of [`select`].

@@ -14,6 +14,8 @@ pub(crate) enum Failure {
     Storage(rusqlite::Error),
     /// The file under the connection was replaced or unlinked.
     Replaced,
+    /// What was read contradicts itself: how.
+    Damaged(String),
 }
 
 impl From<Error> for Failure {
@@ -45,6 +47,7 @@ impl Failure {
         match self {
             Failure::Refused(error) => error,
             Failure::Storage(error) => explain(error, path, phase, waited_ms),
+            Failure::Damaged(problem) => Error::Corrupt { path: path.display().to_string(), problem },
             Failure::Replaced => Error::Unknown {
                 path: path.display().to_string(),
                 problem: "the file was replaced while it was in use".into(),
@@ -62,6 +65,17 @@ impl Failure {
                 Ok(problem)
             }
             other => Err(Failure::Refused(other)),
+        }
+    }
+}
+
+impl Failure {
+    /// What is wrong with a row that does not hold what such a row holds; another failure is that of the whole look.
+    pub(crate) fn of_odd_row(self) -> Result<String, Failure> {
+        match self {
+            Failure::Damaged(problem) => Ok(problem),
+            Failure::Storage(error) if is_odd(&error) => Ok(error.to_string()),
+            other @ (Failure::Refused(_) | Failure::Storage(_) | Failure::Replaced) => Err(other),
         }
     }
 }

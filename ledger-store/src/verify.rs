@@ -164,6 +164,7 @@ pub(crate) fn examine(
                 }
             }
             Err(Failure::Refused(error)) => tell(Problem::of(Code::RowDiffers, number, error.to_string())),
+            Err(Failure::Damaged(problem)) => tell(Problem::of(Code::RowDiffers, number, problem)),
             Err(other) => return Err(other),
         }
     }
@@ -180,6 +181,9 @@ pub(crate) fn examine(
 
 /// The fields in which a row and its fold differ, by their JSON.
 fn differing(row: &bgledger_core::Task, folded: &Folded) -> String {
+    if !folded.as_created {
+        return "what it was created as".into();
+    }
     if !says_the_same(row, folded) {
         return "what was said of its end".into();
     }

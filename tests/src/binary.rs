@@ -9,6 +9,9 @@ use std::sync::OnceLock;
 /// Names a binary to test instead of the one that would be built.
 pub const OVERRIDE: &str = "BGLEDGER_BIN";
 
+/// What keeps the preferences of whoever runs the tests out of them: there is no such folder.
+pub const NO_PREFERENCES: (&str, &str) = ("XDG_CONFIG_HOME", "/dev/null");
+
 /// The path of the `bgledger` binary, in the profile of the running test and in cargo's own target folder.
 pub fn bgledger() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();

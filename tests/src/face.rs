@@ -93,6 +93,8 @@ impl Child {
         for name in ["BGLEDGER_DB", "BGLEDGER_DURABILITY"] {
             command.env_remove(name);
         }
+        let (name, nowhere) = binary::NO_PREFERENCES;
+        command.env(name, nowhere);
         Child::start("`bgledger call`", command)
     }
 

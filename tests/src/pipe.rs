@@ -13,7 +13,8 @@ pub fn command(ledger: &Path) -> Command {
     for name in ["BGLEDGER_DB", "BGLEDGER_DURABILITY", "BGLEDGER_TASK", "NO_COLOR", "COLUMNS"] {
         command.env_remove(name);
     }
-    command.arg("--ledger").arg(ledger);
+    let (name, nowhere) = binary::NO_PREFERENCES;
+    command.env(name, nowhere).arg("--ledger").arg(ledger);
     command
 }
 

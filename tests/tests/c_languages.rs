@@ -1,6 +1,6 @@
 //! Other languages through the C library: what `docs/any-language.md` shows, and three of them on one ledger at once.
 
-use bgledger_tests::binary::{bgledger, workspace};
+use bgledger_tests::binary::{NO_PREFERENCES, bgledger, workspace};
 use bgledger_tests::json;
 use bgledger_tests::native::{Linked, Program, built, run, set_up};
 use bgledger_tests::pipe;
@@ -62,6 +62,7 @@ fn program(block: &Block, ledger: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(tools).chain(std::env::split_paths(&path))).expect("a path");
     command.args([flag, &block.text]).env("PATH", path).env("BGLEDGER_DB", ledger);
+    command.env(NO_PREFERENCES.0, NO_PREFERENCES.1);
     if block.language == "js" {
         command.env("NODE_PATH", node_modules());
     }

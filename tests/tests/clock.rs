@@ -29,7 +29,12 @@ fn jump(ledger: &Path, by: i64) {
 fn orphan(ledger: &Path) -> Value {
     let script = "$BIN --ledger $DB --quiet create --label orphan --start --pid $$";
     let mut shell = Command::new("sh");
-    shell.args(["-c", script]).stdout(Stdio::null()).env("BIN", pipe::command(ledger).get_program()).env("DB", ledger);
+    shell
+        .env("XDG_CONFIG_HOME", "/dev/null")
+        .args(["-c", script])
+        .stdout(Stdio::null())
+        .env("BIN", pipe::command(ledger).get_program())
+        .env("DB", ledger);
     assert!(shell.status().expect("it runs").success());
     told(ledger, &["show", "1"]).1["task"].clone()
 }

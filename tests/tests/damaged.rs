@@ -8,7 +8,7 @@ use bgledger_tests::json;
 use bgledger_tests::pipe::{self, Piped};
 use bgledger_tests::scratch::Scratch;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -53,6 +53,8 @@ fn ledgers(name: &str, tasks: u64) -> (Files, Files) {
 /// What a process answers to some requests, each a line; it must neither die nor hang.
 fn ask(ledger: &Path, requests: &[Value]) -> Vec<Value> {
     let mut command = Command::new("timeout");
+    let (name, nowhere) = binary::NO_PREFERENCES;
+    command.env(name, nowhere);
     command.args(["--signal=KILL", "60"]).arg(binary::bgledger()).arg("--ledger").arg(ledger).arg("call");
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
@@ -72,6 +74,16 @@ fn ask(ledger: &Path, requests: &[Value]) -> Vec<Value> {
     answers
 }
 
+/// What no event and no count repeats, so that nothing proves it: SQLite has no checksum of its pages.
+const UNPROVED: [&str; 7] = ["revision", "updated_at", "heartbeat_at", "lease", "lease_expires_at", "key", "delivery"];
+
+/// The fields in which tasks differ from what they were, among those that are in both.
+fn differing(told: &BTreeMap<u64, Value>, truth: &BTreeMap<u64, Value>) -> BTreeSet<String> {
+    let both = told.iter().filter_map(|(number, told)| Some((told.as_object()?, truth.get(number)?)));
+    let fields = both.flat_map(|(told, truth)| told.iter().filter(|(name, value)| truth[*name] != **value));
+    fields.map(|(name, _)| name.clone()).collect()
+}
+
 /// Tasks by number, as they are told, apart from what a look at this machine says.
 fn tasks(answer: &Value) -> Option<BTreeMap<u64, Value>> {
     let tasks = answer["ok"]["tasks"].as_array()?;
@@ -84,6 +96,35 @@ fn tasks(answer: &Value) -> Option<BTreeMap<u64, Value>> {
 
 fn list() -> Value {
     json!({"list": {"limit": 10_000}})
+}
+
+/// Everything that happened, in order.
+fn everything() -> Value {
+    json!({"watch": {"after": 0, "limit": 10_000, "timeout": 0}})
+}
+
+/// How much there is of what has no numbers of its own, and of events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Counts {
+    events: u64,
+    notices: u64,
+    flows: u64,
+}
+
+fn counting() -> [Value; 3] {
+    [everything(), json!({"notices": {"limit": 10_000}}), json!({"flow_list": {"limit": 10_000}})]
+}
+
+impl Counts {
+    fn of(answers: &[Value]) -> Option<Counts> {
+        let [events, notices, flows] = answers else { return None };
+        let count = |answer: &Value, of: &str| answer["ok"][of].as_array().map(|list| list.len() as u64);
+        Some(Counts {
+            events: count(events, "events")?,
+            notices: count(notices, "notices")?,
+            flows: count(flows, "flows")?,
+        })
+    }
 }
 
 /// What became of a damaged ledger.
@@ -116,6 +157,8 @@ struct Corpus {
     without: Files,
     foreign: Files,
     truth: BTreeMap<u64, Value>,
+    counts: Counts,
+    events: Vec<Value>,
 }
 
 impl Corpus {
@@ -139,6 +182,7 @@ impl Corpus {
         files.put(&ledger);
         let requests = [
             list(),
+            everything(),
             json!({"show": {"lookup": 1}}),
             json!({"history": {"lookup": 7}}),
             json!({"audit": {}}),
@@ -160,7 +204,12 @@ impl Corpus {
             outcomes.refused += 1;
             return if healthy { Err(format!("{listing} of a healthy ledger: {doctor}")) } else { Ok(()) };
         };
-        let fewer = told.len() < self.truth.len();
+        let missing: Vec<u64> = self.truth.keys().filter(|task| !told.contains_key(*task)).copied().collect();
+        let fewer = !missing.is_empty();
+        let says_so = listing["ok"]["unreadable"].as_array().is_some_and(|odd| !odd.is_empty());
+        if fewer && !says_so && !damage.is_of_wal() {
+            return Err(format!("the listing has not {missing:?}, and does not say so; healthy: {healthy}"));
+        }
         match (told == self.truth, healthy) {
             (true, true) => outcomes.same += 1,
             (true, false) => outcomes.same_and_told += 1,
@@ -169,10 +218,20 @@ impl Corpus {
                 outcomes.fewer_and_told += u64::from(fewer);
             }
             // The doctor has proved every row by its history, and found no gap: it is a state that there was.
-            (false, true) if damage.is_of_wal() => outcomes.earlier += 1,
-            // Only in what no event repeats: SQLite has no checksum for it.
-            (false, true) if !fewer => outcomes.text_differs += 1,
-            (false, true) => return Err(format!("{} of {} tasks, and nothing tells", told.len(), self.truth.len())),
+            (false, true) if damage.is_of_wal() => {
+                let events = answers[1]["ok"]["events"].as_array().cloned().unwrap_or_default();
+                if !self.events.starts_with(&events) {
+                    return Err(format!("{} events that are not the first of all", events.len()));
+                }
+                outcomes.earlier += 1;
+            }
+            (false, true) => {
+                let fields = differing(&told, &self.truth);
+                if fewer || fields.iter().any(|field| !UNPROVED.contains(&field.as_str())) {
+                    return Err(format!("{fields:?} differ, {missing:?} are missing, and nothing tells"));
+                }
+                outcomes.text_differs += 1;
+            }
         }
         Ok(())
     }
@@ -192,11 +251,17 @@ impl Corpus {
         }
         let own = damage != Damage::ForeignWal;
         let report = json::parse(&String::from_utf8_lossy(&output.stdout))?;
-        let answers = ask(&to.join("ledger.db"), &[list(), json!({"verify": {}})]);
+        let mut requests = vec![list(), json!({"verify": {}})];
+        requests.extend(counting());
+        let answers = ask(&to.join("ledger.db"), &requests);
+        let counts = Counts::of(&answers[2..]).ok_or_else(|| {
+            let errors = answers.iter().filter(|answer| answer["error"].is_object());
+            format!("what was saved cannot be counted: {:?}", errors.collect::<Vec<_>>())
+        })?;
         let mut saved = tasks(&answers[0]).ok_or_else(|| format!("{} of {report}", answers[0]))?;
-        let pages_lost = report["pages"]["lost"] != 0;
-        for (number, told) in saved.iter_mut().filter(|_| pages_lost) {
-            // Of notices in a page that is gone there is no other trace.
+        let notices_lost = report["notices"]["unknown"] == true || report["notices"]["lost"] != 0;
+        for (number, told) in saved.iter_mut().filter(|_| notices_lost) {
+            // The report says that there may be more: of a notice there is no other trace.
             told["delivery"] = self.truth.get(number).map_or(Value::Null, |truth| truth["delivery"].clone());
         }
         let number = |pointer: &str| report.pointer(pointer).and_then(Value::as_u64).unwrap_or(u64::MAX);
@@ -207,14 +272,23 @@ impl Corpus {
         if complete && !own {
             return Err(format!("another ledger is taken for this one: {report}"));
         }
+        if answers[0]["ok"]["unreadable"] != json!([]) {
+            return Err(format!("what was saved is listed with {}", answers[0]["ok"]["unreadable"]));
+        }
         let missing = self.truth.keys().filter(|task| !saved.contains_key(*task)).count() as u64;
+        if own {
+            self.counted(damage, &report, missing, &counts)?;
+        }
         outcomes.saved += self.truth.len() as u64 - missing;
         outcomes.reported_lost += number("/tasks/lost");
         outcomes.complete += u64::from(complete);
         if complete && own && !damage.is_of_wal() {
-            let differs = self.truth.iter().any(|(task, truth)| saved.get(task) != Some(truth));
-            if missing > 0 || (differs && !damage.is_fine()) {
-                return Err(format!("{missing} tasks are missing, or some differ, of what is said to be complete"));
+            let fields = differing(&saved, &self.truth);
+            let proved = fields.iter().any(|field| !UNPROVED.contains(&field.as_str()));
+            if missing > 0 || proved || (!fields.is_empty() && !damage.is_fine()) {
+                return Err(format!(
+                    "{missing} tasks are missing, or {fields:?} differ, of what is said to be complete"
+                ));
             }
         }
         let invented = saved.keys().filter(|task| !self.truth.contains_key(*task)).count();
@@ -223,19 +297,48 @@ impl Corpus {
         }
         // What nothing proves is named; everything else is sound.
         let known = |list: &str, task: u64| report[list].as_array().is_some_and(|list| list.contains(&task.into()));
-        for (task, told) in saved.iter().filter(|_| own && !damage.is_fine() && !damage.is_of_wal()) {
-            if self.truth.get(task) != Some(told) && !known("mended", *task) && !known("unproved", *task) {
+        for (task, told) in saved.iter().filter(|_| own && !damage.is_of_wal()) {
+            let one = |tasks: Option<&Value>| tasks.map(|told| (*task, told.clone())).into_iter().collect();
+            let fields = differing(&one(Some(told)), &one(self.truth.get(task)));
+            let unproved = |field: &String| damage.is_fine() && UNPROVED.contains(&field.as_str());
+            if !fields.iter().all(unproved) && !known("mended", *task) && !known("unproved", *task) {
                 let named = format!("#{task}:");
                 let problems = report["problems"].as_array().cloned().unwrap_or_default();
                 let is_told = |text: &str| text.starts_with(&named) || text.contains("not as they were");
                 if !problems.iter().any(|problem| problem.as_str().is_some_and(is_told)) {
-                    return Err(format!("#{task} differs and nothing says so: {told} {:?}", self.truth.get(task)));
+                    let was: Vec<&Value> = fields.iter().map(|field| &self.truth[task][field]).collect();
+                    return Err(format!(
+                        "#{task} differs in {fields:?}, which were {was:?}, and nothing says so: {told}"
+                    ));
                 }
             }
         }
         let unproved = report["unproved"].as_array().map_or(0, Vec::len);
         if unproved == 0 && answers[1]["ok"]["ok"] != true {
             return Err(format!("what was saved does not agree: {} {report}", answers[1]));
+        }
+        Ok(())
+    }
+}
+
+impl Corpus {
+    /// What is said to be lost is what is lost; less only where the report says that there may be more.
+    fn counted(&self, damage: Damage, report: &Value, tasks: u64, saved: &Counts) -> Result<(), String> {
+        let lost = [
+            ("tasks", tasks),
+            ("events", self.counts.events.saturating_sub(saved.events)),
+            ("notices", self.counts.notices.saturating_sub(saved.notices)),
+            ("flows", self.counts.flows.saturating_sub(saved.flows)),
+        ];
+        for (what, lost) in lost {
+            let said = report[what]["lost"].as_u64().unwrap_or(u64::MAX);
+            let unknown = report[what]["unknown"] == true;
+            // A damaged page may show rows that never were, and hide such as have no number.
+            let numbered = matches!(what, "tasks" | "events");
+            let (over, under) = (said > lost && !damage.is_fine(), said < lost && !unknown);
+            if over || (under && (numbered || !damage.is_fine())) {
+                return Err(format!("{lost} {what} are lost, and {said} said to be, unknown: {unknown}: {report}"));
+            }
         }
         Ok(())
     }
@@ -251,7 +354,11 @@ fn damage_is_told_or_does_no_harm() {
     without.put(&scratch.ledger());
     let truth = tasks(&ask(&scratch.ledger(), &[list()])[0]).expect("tasks");
     assert_eq!(truth.len() as u64, TASKS);
-    let corpus = Corpus { with_wal, without, foreign, truth };
+    let answers = ask(&scratch.ledger(), &counting());
+    let counts = Counts::of(&answers).expect("counts");
+    let events = answers[0]["ok"]["events"].as_array().cloned().expect("events");
+    assert!(counts.events > TASKS && counts.notices > 0 && counts.flows > 0, "{counts:?}");
+    let corpus = Corpus { with_wal, without, foreign, truth, counts, events };
     let (next, failed, sums) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {

@@ -1,7 +1,7 @@
 //! The demo of the README does what it says: three commands recorded at once by three processes, one that succeeds,
 //! one that fails, one that is cancelled while its grandchild writes a file.
 
-use bgledger_tests::binary::{OVERRIDE, bgledger, workspace};
+use bgledger_tests::binary::{NO_PREFERENCES, OVERRIDE, bgledger, workspace};
 use bgledger_tests::history::assert_sound;
 use bgledger_tests::pipe;
 use bgledger_tests::scratch::Scratch;
@@ -15,7 +15,11 @@ use std::time::Duration;
 fn demo(temporary: &Path, arguments: &[&Path]) -> Output {
     let mut demo = Command::new("sh");
     demo.arg(workspace().join("demo.sh")).args(arguments).env(OVERRIDE, bgledger()).env("TMPDIR", temporary);
-    demo.env_remove("CLICOLOR_FORCE").stdin(Stdio::null()).output().expect("sh runs")
+    demo.env(NO_PREFERENCES.0, NO_PREFERENCES.1)
+        .env_remove("CLICOLOR_FORCE")
+        .stdin(Stdio::null())
+        .output()
+        .expect("sh runs")
 }
 
 fn said(output: &Output) -> &str {

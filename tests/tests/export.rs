@@ -1,6 +1,8 @@
 //! A ledger that is written as lines and read again is the same ledger; beside other records it brings what is missing.
 
-use bgledger_core::{Config, ErrorCode, ImportReport, List, Maintenance, Prune, Show, Span, TaskId, Verify};
+use bgledger_core::{
+    Config, ErrorCode, ImportFinding, ImportReport, List, Maintenance, Prune, Show, Span, TaskId, Verify,
+};
 use bgledger_store::{Ledger, OpenOptions};
 use bgledger_tests::history::{ask_sqlite, assert_sound};
 use bgledger_tests::pipe;
@@ -147,9 +149,16 @@ fn a_ledger_with_records_of_its_own_gets_what_it_has_not() {
     assert_eq!(settings["retention"].value.as_deref(), Some("24h"), "its own policy stays");
     let known = "SELECT subject = '#' || number FROM acknowledgement, task WHERE run_id = 'run-35'";
     assert_eq!(ask_sqlite(&other.ledger(), known), "1", "what was acknowledged follows its task");
+    let setting = |report: &ImportReport| report.findings.iter().any(|one| one.subject == "setting retention");
+    assert!(setting(&report), "what stays as it is here is told: {:?}", report.findings);
+    let key = |one: &&ImportFinding| one.field == "key" && one.why == "another record has it here";
+    assert!(report.findings.iter().any(|one| key(&one)), "{:?}", report.findings);
+    ok(&ledger, r#"{"notify": {"lookup": "run:run-35", "policy": "silent"}}"#);
     let before = timeless(&export(&other));
     let again = import(&other, &file);
     assert_eq!((again.tasks.imported, again.tasks.existed), (0, report.tasks.imported));
+    let moved: Vec<_> = again.findings.iter().filter(|one| one.field == "revision").collect();
+    assert_eq!(moved.len(), 1, "of one task there is another state here: {:?}", again.findings);
     assert_eq!(timeless(&export(&other)), before);
     assert_eq!(ledger.call(Prune { older_than: None, dry_run: true }).expect("a preview").tasks, 0);
     ledger.call(Maintenance { apply: true, ..Maintenance::default() }).expect("maintenance");

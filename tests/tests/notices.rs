@@ -173,7 +173,11 @@ fn consumers_in_three_languages_share_a_queue() {
     let mut python = Command::new(wheel::python());
     python.args(["-c", PYTHON]).arg(&path);
     let mut shell = Command::new("sh");
-    shell.args(["-c", SHELL, "sh"]).arg(&path).env("BGLEDGER_BIN", pipe::command(&path).get_program());
+    shell
+        .env("XDG_CONFIG_HOME", "/dev/null")
+        .args(["-c", SHELL, "sh"])
+        .arg(&path)
+        .env("BGLEDGER_BIN", pipe::command(&path).get_program());
     let mut native = c.command();
     native.arg(&path);
     let taken: Vec<Vec<String>> = std::thread::scope(|scope| {

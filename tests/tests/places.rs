@@ -20,6 +20,7 @@ fn files_and_folders_are_private() {
     let scratch = Scratch::new();
     let path = scratch.ledger().with_file_name("new").join("deeper").join("ledger.db");
     let created = Command::new("sh")
+        .env("XDG_CONFIG_HOME", "/dev/null")
         .args(["-c", "umask 000; exec \"$@\"", "sh"])
         .arg(pipe::command(&path).get_program())
         .arg("--ledger")

@@ -1,6 +1,6 @@
 //! The integrations of the Python package, with the real frameworks: tested and type-checked where they are installed.
 
-use bgledger_tests::binary::{bgledger, workspace};
+use bgledger_tests::binary::{NO_PREFERENCES, bgledger, workspace};
 use bgledger_tests::wheel::{must, tool, with_frameworks};
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,8 @@ fn every_integration_records_what_its_framework_runs() {
         .args(["-m", "pytest", "integrations"])
         .current_dir(workspace().join("tests/python"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("BGLEDGER_BIN", bgledger());
+        .env("BGLEDGER_BIN", bgledger())
+        .env(NO_PREFERENCES.0, NO_PREFERENCES.1);
     let said = must(&mut pytest, "pytest on the integrations");
     let last = said.lines().rfind(|line| line.contains("passed")).unwrap_or_default();
     println!("{last}");

@@ -1,6 +1,6 @@
 //! The Python package as its users get it: installed from the wheel into fresh environments, tested and type-checked.
 
-use bgledger_tests::binary::{bgledger, workspace};
+use bgledger_tests::binary::{NO_PREFERENCES, bgledger, workspace};
 use bgledger_tests::native::built;
 use bgledger_tests::wheel::{installed, library, must, python, pythons, tool, wheel};
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ fn the_package_works_on_every_cpython_of_this_machine() {
             .env("PYTHONPATH", library())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("BGLEDGER_BIN", bgledger())
+            .env(NO_PREFERENCES.0, NO_PREFERENCES.1)
             .env("BGLEDGER_LIBRARY", built().join("libbgledger.so"));
         let said = must(&mut pytest, &format!("pytest on CPython {}", each.version));
         let last = said.lines().rfind(|line| line.contains("passed")).unwrap_or_default();

@@ -4,7 +4,7 @@
 //! example that the store's documentation compiles. In expected output `...` stands for anything, a line of its own
 //! for any lines; ids, times and spans are equal to each other, and so are runs of blanks.
 
-use bgledger_tests::binary::{bgledger, workspace};
+use bgledger_tests::binary::{NO_PREFERENCES, bgledger, workspace};
 use bgledger_tests::scratch::Scratch;
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -158,6 +158,7 @@ impl Room {
             .current_dir(&self.home)
             .env("PATH", format!("{}:{path}", self.home.join("bin").display()))
             .env("HOME", &self.home)
+            .env(NO_PREFERENCES.0, NO_PREFERENCES.1)
             .env("XDG_STATE_HOME", self.home.join("state"))
             .env("TZ", "UTC")
             .stdin(Stdio::null())

@@ -6,7 +6,21 @@ use bgledger_tests::pipe::{self, Piped};
 use bgledger_tests::scratch::Scratch;
 use serde_json::Value;
 
-const EDITS: [&str; 14] = [
+const EDITS: [&str; 28] = [
+    "label = 'edited'",
+    "task = NULL",
+    "metadata = json_set(metadata, '$.branch', 'edited')",
+    "metadata = NULL",
+    "owner = 'edited'",
+    "runtime = 'edited'",
+    "kind = 'edited'",
+    "source_id = 'edited'",
+    "run_id = NULL",
+    "session = 'edited'",
+    "agent = 'edited'",
+    "requester_session = 'edited'",
+    "timeout = 1",
+    "retry_of = id",
     "summary = 'edited'",
     "summary = NULL",
     "result = '{\"forged\": 1}'",
@@ -28,7 +42,9 @@ fn an_edit_of_any_part_of_a_row_is_found() {
     let scratch = Scratch::in_memory();
     let path = scratch.ledger();
     let mut writer = Piped::on(&path);
-    writer.ok(r#"{"create": {"label": "whole", "start": {}}}"#);
+    let whole = r#"{"create": {"label": "whole", "task": "what", "metadata": {"branch": "main"}, "run_id": "r",
+        "session": "s", "timeout": "1d", "start": {"kind": "k"}}}"#;
+    writer.ok(&whole.replace('\n', " "));
     writer.ok(r#"{"progress": {"lookup": 1, "current": 1, "total": 2, "text": "half"}}"#);
     writer.ok(r#"{"finish": {"lookup": 1, "status": "failed", "summary": "said", "result": {"a": 1}, "exit_code": 3,
             "error": {"type": "E", "message": "m"}, "output": {"tail": "the end", "bytes": 7, "truncated": false},

@@ -46,7 +46,8 @@ enum Until {
 }
 
 fn until(text: &str) -> Result<Until, String> {
-    value::span(text).map(Until::In).or_else(|_| value::time(text).map(Until::At))
+    let expected = |_| "expected a time to come: a day, a moment, or how long from now, such as 7d".to_owned();
+    value::span(text).map(Until::In).or_else(|_| value::time(text).map(Until::At)).map_err(expected)
 }
 
 impl Acknowledge {

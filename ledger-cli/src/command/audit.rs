@@ -8,7 +8,7 @@ use crate::output::{Output, time, tint};
 use bgledger_core::audit::{Finding, RULES, Severity};
 use bgledger_core::{Audit as Request, AuditReport, bounds, escape};
 use clap::builder::PossibleValuesParser;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Say what is wrong, and what to do about it; exits 6 if there are errors
 #[derive(Debug, clap::Args)]
@@ -95,12 +95,31 @@ fn findings(out: &Output, report: &AuditReport) -> String {
     text.push_str(&known);
     text.push('\n');
     text.push_str(&by_cause(out, report));
+    text.push_str(&what_to_do(out, report));
+    text
+}
+
+/// The commands that help; of many for one cause the first, and how many more there are.
+fn what_to_do(out: &Output, report: &AuditReport) -> String {
     let mut seen = BTreeSet::new();
-    let commands = report.findings.iter().filter_map(|finding| finding.command.as_deref());
-    let commands: Vec<&str> = commands.filter(|command| seen.insert(*command)).collect();
-    if !commands.is_empty() {
-        text.push_str(&format!("\n{}\n", tint::styled(out.styled, tint::STRONG, "What to do:")));
-        commands.iter().for_each(|command| text.push_str(&format!("  {command}\n")));
+    let commands = report.findings.iter().filter_map(|finding| Some((finding.code, finding.command.as_deref()?)));
+    let commands: Vec<(&str, &str)> = commands.filter(|(_, command)| seen.insert(*command)).collect();
+    if commands.is_empty() {
+        return String::new();
+    }
+    let most = if commands.len() < MANY as usize { usize::MAX } else { ALIKE };
+    let mut text = format!("\n{}\n", tint::styled(out.styled, tint::STRONG, "What to do:"));
+    let mut of_code: BTreeMap<&str, usize> = BTreeMap::new();
+    for (code, command) in &commands {
+        let told = of_code.entry(code).or_default();
+        *told += 1;
+        if *told <= most {
+            text.push_str(&format!("  {command}\n"));
+        }
+    }
+    for (code, told) in of_code.iter().filter(|(_, told)| **told > most) {
+        let more = told - most;
+        text.push_str(&format!("  and {more} more for {code}: bgledger audit --code {code} --json has each command\n"));
     }
     text
 }
@@ -113,6 +132,8 @@ fn said(finding: &Finding) -> String {
     escape(&format!("{}{}", finding.message, known.unwrap_or_default())).to_string()
 }
 
+/// Commands for one cause that are told, of many.
+const ALIKE: usize = 3;
 /// From so many findings on they are counted by cause.
 const MANY: u64 = 10;
 

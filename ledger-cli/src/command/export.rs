@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use bgledger_core::Error;
 use bgledger_store::platform::create_private_file;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
@@ -46,7 +47,12 @@ impl Export {
             }
             Some(path) => {
                 let system = |error| Failure::System { what: format!("writing {}", path.display()), error };
-                let mut file = BufWriter::new(new_file(path).map_err(system)?);
+                let exists = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+                let refused = |error| match exists(&error) {
+                    true => Error::FileExists { path: path.display().to_string() }.into(),
+                    false => system(error),
+                };
+                let mut file = BufWriter::new(new_file(path).map_err(refused)?);
                 write_to(&mut file)?;
                 let synced = failed.map_or_else(|| file.get_ref().sync_all(), Err);
                 synced.map(|()| Exit::Done).map_err(system)

@@ -40,7 +40,8 @@ enum Source {
     ///
     /// The database is only read, also while OpenClaw uses it, and nothing is written beside it. Each record keeps its
     /// id, its times and its texts, and as its origin the whole row. What the ledger's rules do not allow is told as a
-    /// finding. What has ended there owes no notice here. Importing again brings what is new since then.
+    /// finding, and told again each time, also with --dry-run. What has ended there owes no notice here. Importing again
+    /// brings what is new since then.
     Openclaw {
         /// The database
         path: PathBuf,

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::page;
 use crate::value;
-use bgledger_core::{FlowLookup, List as Request, Lookup, Millis, Status, StatusFilter, bounds, escape};
+use bgledger_core::{FlowLookup, List as Request, Lookup, Millis, Status, StatusFilter, bounds};
 
 /// List tasks, newest first (what `bgledger` alone does)
 ///
@@ -95,12 +95,8 @@ impl List {
         };
         let is_filtered = is_filtered(&request);
         let page = context.reading()?.fill(request)?;
-        if let Some(first) = page.unreadable.first() {
-            let more = page.unreadable.len() - 1;
-            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-            let problem = escape(&first.problem).to_string();
-            context.out.warn(&format!("{} cannot be read{more}: {problem}. See: bgledger doctor", first.number));
-        } else if page.tasks.is_empty() {
+        page::unreadable(&context.out, page.unreadable.iter().map(|odd| (odd.number.to_string(), &*odd.problem)));
+        if page.tasks.is_empty() && page.unreadable.is_empty() {
             match is_filtered {
                 true => context.out.note("No task fits."),
                 false => context.out.note("No tasks yet. Try: bgledger run -- echo hello"),

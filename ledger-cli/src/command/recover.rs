@@ -46,8 +46,9 @@ fn told(report: &RecoverReport) -> String {
         ("notices", report.notices),
         ("flows", report.flows),
     ];
-    for (what, Salvaged { found, recovered, lost }) in counts {
-        text.push_str(&format!("{what:<9}  {recovered} of {found}, {lost} lost\n"));
+    for (what, Salvaged { found, recovered, lost, unknown }) in counts {
+        let more = if unknown { ", more may be" } else { "" };
+        text.push_str(&format!("{what:<9}  {recovered} of {found}, {lost} lost{more}\n"));
     }
     let runs = |runs: &[Numbers]| {
         let run = |run: &Numbers| {

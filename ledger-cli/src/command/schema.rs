@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use bgledger_core::{ErrorClass, ErrorCode, FlowView, HistoryEvent, Request, Response, TaskView};
+use bgledger_core::{ErrorClass, ErrorCode, FlowView, HistoryEvent, ImportReport, Request, Response, TaskView};
 use clap::ValueEnum;
 use schemars::generate::SchemaSettings;
 use schemars::{SchemaGenerator, json_schema};
@@ -30,6 +30,8 @@ enum Shape {
     Flow,
     /// An event, as in `history` and `watch`
     Event,
+    /// What `import` prints with --json
+    Import,
     /// What follows "error"
     Error,
 }
@@ -57,6 +59,7 @@ fn one(shape: Shape) -> Value {
         Shape::Task => told(writing).into_root_schema_for::<TaskView>().to_value(),
         Shape::Flow => told(writing).into_root_schema_for::<FlowView>().to_value(),
         Shape::Event => told(writing).into_root_schema_for::<HistoryEvent>().to_value(),
+        Shape::Import => told(writing).into_root_schema_for::<ImportReport>().to_value(),
         Shape::Error => error(told(writing)),
     }
 }

@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::tree;
+use crate::output::{page, tree};
 use crate::value;
 use bgledger_core::{Lookup, TaskView, Tree as Request, TreeNode};
 
@@ -22,6 +22,7 @@ impl Tree {
         let mut tasks = Vec::new();
         collect(&report.top, &mut tasks);
         context.out.paged(&report, tasks, |out| tree::tree(out, &report.top))?;
+        page::unreadable(&context.out, report.unreadable.iter().map(|odd| (odd.number.to_string(), &*odd.problem)));
         if report.truncated {
             context.out.note("There are more tasks below it. To see all: bgledger list --parent N, level by level");
         }

@@ -4,6 +4,15 @@ use super::table::{Fit, Table};
 use super::{Output, line, time, tint};
 use bgledger_core::{TaskView, escape};
 
+/// Warns of what cannot be read: of the first by name, of the others by their number.
+pub(crate) fn unreadable<'a>(out: &Output, mut odd: impl ExactSizeIterator<Item = (String, &'a str)>) {
+    let Some((name, problem)) = odd.next() else { return };
+    let more = if odd.len() > 0 { format!(", and {} more", odd.len()) } else { String::new() };
+    // A count that does not fit is of no task.
+    let name = if name == "#0" { "The ledger".to_owned() } else { name };
+    out.warn(&format!("{name} cannot be read{more}: {}. See: bgledger doctor", escape(problem)));
+}
+
 /// The tasks as a table.
 pub(crate) fn tasks(out: &Output, tasks: &[TaskView]) -> String {
     let mut table = Table::new(&[

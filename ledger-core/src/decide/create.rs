@@ -5,7 +5,7 @@ use super::executor::claimed;
 use super::{Answer, Decision};
 use crate::command::{Birth, Moment};
 use crate::event::{Event, Opening, Started};
-use crate::{Error, Task};
+use crate::{Error, Task, birthmark};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -22,7 +22,9 @@ pub(super) fn create(birth: &Birth, at: &Moment) -> Result<Decision, Error> {
         admit(family)?;
     }
     birth.joins()?;
-    let mut events = vec![Event::Created(Opening { notify: Some(birth.notify.clone()), created_at: birth.created_at })];
+    let checksum = Some(birthmark::of_birth(birth));
+    let opening = Opening { notify: Some(birth.notify.clone()), created_at: birth.created_at, checksum };
+    let mut events = vec![Event::Created(opening)];
     // Work that is over and whose start nobody told began no later than it ended.
     let started_at = given_start.or(ended_at);
     match (&birth.start, end) {

@@ -39,7 +39,7 @@ impl Error {
             Error::UnknownKey { .. } => ErrorCode::UnknownKey,
             Error::NoNotice { .. } => ErrorCode::NoNotice,
             Error::NoFlow { .. } => ErrorCode::NoFlow,
-            Error::Pruned { .. } => ErrorCode::Pruned,
+            Error::Pruned { .. } | Error::FlowPruned { .. } => ErrorCode::Pruned,
             Error::UnknownRecipient { .. } => ErrorCode::UnknownRecipient,
             Error::Ambiguous { .. } => ErrorCode::Ambiguous,
             Error::ExistsWithDifferent { .. } => ErrorCode::ExistsWithDifferent,

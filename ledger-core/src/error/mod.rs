@@ -152,6 +152,20 @@ pub enum Error {
         /// When it was pruned.
         pruned_at: Millis,
     },
+    /// See [`ErrorCode::Pruned`].
+    #[error("{flow} ended {} at {ended_at} and was pruned at {pruned_at}", .recorded_status.as_str())]
+    FlowPruned {
+        /// The flow.
+        flow: FlowNumber,
+        /// Its global id.
+        id: FlowId,
+        /// How it ended.
+        recorded_status: FlowStatus,
+        /// When it ended.
+        ended_at: Millis,
+        /// When it was pruned.
+        pruned_at: Millis,
+    },
     /// See [`ErrorCode::UnknownRecipient`].
     #[error("{} is no recipient of notices here", quote(.recipient))]
     UnknownRecipient {

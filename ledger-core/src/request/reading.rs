@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 /// Tasks, newest first, that fit every filter given. One answer looks at some thousand tasks at most: it may tell fewer
 /// than `limit`, even none, although there are more. Then, too, `next` says where to go on; at the end it is `null`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct List {

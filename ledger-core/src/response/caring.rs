@@ -36,7 +36,7 @@ pub struct RecoverReport {
     pub copies: Vec<KeptFile>,
     /// Pages of the file.
     pub pages: Salvaged,
-    /// Tasks. Without a trace of what is gone its number is not known.
+    /// Tasks.
     pub tasks: Salvaged,
     /// Events.
     pub events: Salvaged,
@@ -64,8 +64,10 @@ pub struct Salvaged {
     pub found: u64,
     /// How many are in the new ledger.
     pub recovered: u64,
-    /// The others.
+    /// The others: as many are known to be lost.
     pub lost: u64,
+    /// Whether more may be lost, of which there is no trace.
+    pub unknown: bool,
 }
 
 /// A copy of one file.

@@ -1,6 +1,7 @@
 //! What is answered about flows.
 
 use super::{CancelAnswer, CancelledTask, HookRun};
+use crate::FlowNumber;
 use crate::flow::{Flow, RollUp};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -35,6 +36,18 @@ pub struct FlowPage {
     pub flows: Vec<FlowView>,
     /// Where to go on; `null` at the end.
     pub next: Option<String>,
+    /// Flows of this page that cannot be read: somebody wrote them past bgledger, or the file is damaged.
+    pub unreadable: Vec<UnreadableFlow>,
+}
+
+/// A flow whose row, or that of one of its tasks, does not hold what it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnreadableFlow {
+    /// Its number.
+    pub number: FlowNumber,
+    /// What is wrong.
+    pub problem: String,
 }
 
 /// One flow.

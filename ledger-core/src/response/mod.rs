@@ -10,7 +10,7 @@ mod operating;
 pub use crate::request::Response;
 pub use caring::{BackupReport, KeptFile, MigrateReport, Numbers, RecoverReport, Salvaged};
 pub use events::{Events, HistoryEvent};
-pub use flows::{FlowCancelReply, FlowCreated, FlowPage, FlowRecorded, FlowShown, FlowView};
+pub use flows::{FlowCancelReply, FlowCreated, FlowPage, FlowRecorded, FlowShown, FlowView, UnreadableFlow};
 pub use importing::{ImportCounts, ImportFinding, ImportReport};
 pub use notices::{ClaimedNotices, NoticeList, NoticePage, NoticeView};
 pub use operating::{
@@ -110,17 +110,17 @@ pub struct TaskPage {
     pub tasks: Vec<TaskView>,
     /// Where to go on; `null` at the end. A page that is not full does not say that there are no more.
     pub next: Option<String>,
-    /// Rows of this page that cannot be read: somebody wrote them past bgledger, or the file is damaged.
+    /// What of this page cannot be read: somebody wrote rows past bgledger, or the file is damaged.
     pub unreadable: Vec<UnreadableTask>,
 }
 
-/// A task whose row does not hold what a task's row holds.
+/// A task whose row does not hold what a task's row holds, or that is missing, with others it may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct UnreadableTask {
-    /// Its number.
+    /// Its number; of several the newest. 0: it is not known which.
     pub number: TaskNumber,
-    /// What is wrong with the row.
+    /// What is wrong.
     pub problem: String,
 }
 
@@ -159,6 +159,8 @@ pub struct TreeReport {
     pub top: TreeNode,
     /// Whether there are more descendants than an answer tells ([`crate::bounds::LIST_MOST`]).
     pub truncated: bool,
+    /// Descendants that cannot be read. What is below them is not told.
+    pub unreadable: Vec<UnreadableTask>,
 }
 
 /// A response or error with what stands around it: `{"id", "ok": …}` or `{"id", "error": …}`.

@@ -104,7 +104,7 @@ from ._operating_types import (
     Stats,
     VerifyReport,
 )
-from ._reading import Truncated, Watch
+from ._reading import Truncated, UnreadableTask, Watch
 from ._reports import BackupReport, MigrateReport, RecoverReport
 from ._task import TaskRun, current, inherit
 from ._types import (
@@ -241,6 +241,7 @@ __all__ = [
     "UnknownKey",
     "UnknownRecipient",
     "Unreadable",
+    "UnreadableTask",
     "Usage",
     "VerifyReport",
     "WaitTimedOut",

@@ -147,6 +147,7 @@ class FlowPage(Record):
 
     flows: tuple[Flow, ...]
     next: str | None
+    unreadable: tuple[dict[str, Any], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

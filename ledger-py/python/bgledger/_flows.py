@@ -138,7 +138,8 @@ class Flowing(Waist):
             limit=optional(_given.count, "limit", limit),
             after=optional(_given.text, "after", after),
         )
-        return FlowPage(tuple(Flow.from_dict(each) for each in answer["flows"]), answer["next"])
+        flows = tuple(Flow.from_dict(each) for each in answer["flows"])
+        return FlowPage(flows, answer["next"], tuple(answer["unreadable"]))
 
     def flow_show(self, flow: FlowLookup) -> Flow:
         """One flow, with what its tasks come to: by number, id or owner.

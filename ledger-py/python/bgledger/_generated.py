@@ -96,6 +96,7 @@ class Reason:
     EXECUTOR_GONE: Final = "executor_gone"
     LEASE_EXPIRED: Final = "lease_expired"
     REPORTED: Final = "reported"
+    UNKNOWN_TO_ITS_RUNTIME: Final = "unknown_to_its_runtime"
 
 
 class WaitingOn:

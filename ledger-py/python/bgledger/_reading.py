@@ -105,11 +105,15 @@ class Reading(Waist):
                 return TaskPage(tuple(tasks), answer["next"], tuple(unreadable))
 
     def all(self, **filters: Any) -> Iterator[Task]:
-        """Every task that fits the filters of :meth:`list`, page by page."""
+        """Every task that fits the filters of :meth:`list`, page by page.
+
+        Warns of those that cannot be read: :class:`bgledger.UnreadableTask`.
+        """
         filters.setdefault("limit", LIST_MOST // 10)
         while True:
             page = self.list(**filters)
             yield from page.tasks
+            warn_unreadable(page.unreadable)
             if page.next is None:
                 return
             filters["after"] = page.next
@@ -165,6 +169,16 @@ class Reading(Waist):
     def _events(self, lookup: int | str | None, after: int, timeout: int) -> tuple[Events, int, bool]:
         answer = self._wait_for("watch", lookup=lookup, after=after, timeout=timeout)
         return [Event.from_dict(each) for each in answer["events"]], int(answer["next"]), bool(answer["truncated"])
+
+
+class UnreadableTask(UserWarning):
+    """A task that :meth:`Ledger.all` would have given cannot be read: its row is damaged, or missing."""
+
+
+def warn_unreadable(odd: Iterable[Mapping[str, Any]]) -> None:
+    """Warns whoever goes through all tasks of those that could not be given."""
+    for each in odd:
+        warnings.warn(f"#{each['number']} cannot be read: {each['problem']}", UnreadableTask, stacklevel=3)
 
 
 class Truncated(UserWarning):

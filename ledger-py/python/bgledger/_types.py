@@ -290,7 +290,10 @@ class Recorded(Record):
 
 @dataclasses.dataclass(frozen=True)
 class TaskPage(Record):
-    """A page of tasks, newest first. ``next`` goes into ``after``; ``None`` at the end."""
+    """A page of tasks, newest first. ``next`` goes into ``after``; ``None`` at the end.
+
+    ``unreadable`` says what of it cannot be read: each entry has a ``number`` and the ``problem``.
+    """
 
     tasks: tuple[Task, ...]
     next: str | None
@@ -321,15 +324,18 @@ class CancelReply(Record):
 class Tree(Record):
     """A task and all that descends from it; children oldest first.
 
-    ``truncated`` on the top: it has more descendants than an answer tells.
+    ``truncated`` on the top: it has more descendants than an answer tells. ``unreadable`` there: those whose rows are
+    damaged; what is below them is not told.
     """
 
     task: Task
     children: tuple[Tree, ...]
     truncated: bool = False
+    unreadable: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Tree:
         """The tree of its JSON form."""
         children = tuple(cls.from_dict(each) for each in value["children"])
-        return cls(Task.from_dict(value["task"]), children, value.get("truncated", False))
+        unreadable = tuple(value.get("unreadable", ()))
+        return cls(Task.from_dict(value["task"]), children, value.get("truncated", False), unreadable)

@@ -29,7 +29,7 @@ from ._given import Span, optional
 from ._ledger import Ledger as Blocking
 from ._listening import AGAIN, ear
 from ._operating_types import Drained
-from ._reading import warn_truncated
+from ._reading import warn_truncated, warn_unreadable
 from ._recording import KEEP, Lookup
 from ._types import Event, Task
 
@@ -159,6 +159,7 @@ class Ledger:
             page = await self.list(**filters)
             for task in page.tasks:
                 yield task
+            warn_unreadable(page.unreadable)
             if page.next is None:
                 return
             filters["after"] = page.next

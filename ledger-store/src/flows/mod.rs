@@ -1,8 +1,10 @@
 //! Flows: their rows, what their tasks come to, and the requests about them.
 
+mod back;
 mod imported;
 mod row;
 
+pub(crate) use back::{bring_back, gather};
 pub(crate) use imported::{by_key, import, is_free};
 pub(crate) use row::Stored;
 
@@ -17,7 +19,7 @@ use bgledger_core::{
     Blocked, Cancelled, CancelledTask, Error, Flow, FlowBirth, FlowCancelReply, FlowCancelRequest, FlowChange,
     FlowCommand, FlowCreate, FlowCreated, FlowGate, FlowId, FlowList, FlowLookup, FlowNumber, FlowPage, FlowRecorded,
     FlowShown, FlowStatus, FlowView, Lookup, Millis, Moment, ProgressPoint, Request, Response, RollUp, Status, TaskId,
-    TaskNumber, Usage, bounds, decide_flow,
+    TaskNumber, UnreadableFlow, Usage, bounds, decide_flow,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -27,8 +29,13 @@ use std::collections::BTreeSet;
 
 fn one(sql: &Connection, test: &str, value: Value, scope: Scope<'_>) -> Result<Option<Flow>, Failure> {
     let query = row::select(&format!("WHERE {test} = ?1 AND (?2 IS NULL OR owner = ?2)"));
-    let found = sql.prepare_cached(&query)?.query_row((value, scope.0), row::read).optional()?;
-    found.map(|stored| row::whole(sql, stored)).transpose()
+    first(sql, &query, (value, scope.0))
+}
+
+fn first(sql: &Connection, query: &str, values: impl rusqlite::Params) -> Result<Option<Flow>, Failure> {
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query(values)?;
+    rows.next()?.map(|row| row::whole(sql, row::sound(row)?)).transpose()
 }
 
 fn by_id(sql: &Connection, id: FlowId, scope: Scope<'_>) -> Result<Option<Flow>, Failure> {
@@ -47,7 +54,24 @@ fn find(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>, purpose: Purpos
         FlowLookup::Number(_) | FlowLookup::Id(_) => "in this ledger",
         FlowLookup::Owner(_) => "that this handle may see",
     };
-    found.ok_or_else(|| Error::NoFlow { lookup: lookup.to_string(), why: why.into() }.into())
+    match found {
+        Some(found) => Ok(found),
+        None => Err(pruned(sql, lookup, scope)?
+            .unwrap_or_else(|| Error::NoFlow { lookup: lookup.to_string(), why: why.into() })
+            .into()),
+    }
+}
+
+/// What a tombstone says of a lookup that finds nothing.
+fn pruned(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>) -> Result<Option<Error>, Failure> {
+    let of = |test: &str, value: Value| {
+        prune::flow_tombstone(sql, &format!("{test} = ?1 AND (?2 IS NULL OR owner = ?2)"), &[&value, &scope.0])
+    };
+    match lookup {
+        FlowLookup::Number(number) => of("number", stored_number(number.0)?.into()),
+        FlowLookup::Id(id) => of("id", id.as_bytes().to_vec().into()),
+        FlowLookup::Owner(_) => Ok(None),
+    }
 }
 
 fn by_owner(
@@ -67,7 +91,7 @@ fn by_owner(
     while let Some(row) = rows.next()? {
         count += 1;
         if going_on.len() < bounds::CANDIDATES {
-            going_on.push(row::whole(sql, row::read(row)?)?);
+            going_on.push(row::whole(sql, row::sound(row)?)?);
         }
         if purpose == Purpose::Read {
             break;
@@ -76,8 +100,7 @@ fn by_owner(
     match count {
         0 => {
             let newest = row::select("WHERE owner = ?1 AND (?2 IS NULL OR owner = ?2) ORDER BY number DESC LIMIT 1");
-            let found = sql.prepare_cached(&newest)?.query_row((owner, scope.0), row::read).optional()?;
-            found.map(|stored| row::whole(sql, stored)).transpose()
+            first(sql, &newest, (owner, scope.0))
         }
         1 => Ok(going_on.pop()),
         _ => {
@@ -93,7 +116,7 @@ pub(crate) fn gate(sql: &Connection, lookup: &FlowLookup, owner: &str) -> Result
         Failure::Refused(Error::NoFlow { lookup, .. }) => {
             Error::NoFlow { lookup, why: format!("of {owner:?}, whose task it is") }.into()
         }
-        other @ (Failure::Refused(_) | Failure::Storage(_) | Failure::Replaced) => other,
+        other @ (Failure::Refused(_) | Failure::Storage(_) | Failure::Replaced | Failure::Damaged(_)) => other,
     };
     find(sql, lookup, Scope(Some(owner)), Purpose::Change).map(|flow| flow.gate()).map_err(of_owner)
 }
@@ -175,20 +198,28 @@ pub(crate) fn list(sql: &Connection, list: &FlowList, caller: &Caller) -> Result
     );
     let mut statement = sql.prepare_cached(&query)?;
     let mut rows = statement.query((before, caller.scope().0, &list.controller, list.active))?;
-    let (mut flows, mut next) = (Vec::new(), None);
+    let fits = |flow: &Flow| {
+        (!list.active || !flow.is_ended()) && (list.status.is_empty() || list.status.contains(&flow.status))
+    };
+    let (mut flows, mut unreadable, mut last, mut next) = (Vec::new(), Vec::new(), FlowNumber(0), None);
     while let Some(row) = rows.next()? {
-        let flow = row::whole(sql, row::read(row)?)?;
-        let fits = (!list.active || !flow.is_ended()) && (list.status.is_empty() || list.status.contains(&flow.status));
-        if !fits {
-            continue;
-        }
-        if flows.len() >= limit {
-            next = flows.last().map(|view: &FlowView| view.flow.number.0.to_string());
+        let told = match row::sound(row).and_then(|stored| row::whole(sql, stored)) {
+            Ok(flow) if !fits(&flow) => continue,
+            Ok(flow) => view(sql, flow),
+            Err(failure) => Err(failure),
+        };
+        if flows.len() + unreadable.len() >= limit {
+            next = Some(last.0.to_string());
             break;
         }
-        flows.push(view(sql, flow)?);
+        last = row::number(row);
+        match told {
+            Ok(view) => flows.push(view),
+            // One odd row, of a flow or of a task in it, does not hide the others.
+            Err(failure) => unreadable.push(UnreadableFlow { number: last, problem: failure.of_odd_row()? }),
+        }
     }
-    Ok(FlowPage { flows, next })
+    Ok(FlowPage { flows, next, unreadable })
 }
 
 /// One flow.
@@ -342,6 +373,12 @@ pub(crate) fn create(
         }
         return answer(flow.id == fresh, false, flow);
     }
+    // A key lives as long as the tombstone of what had it.
+    if let Some(key) = &create.key
+        && let Some(buried) = prune::flow_tombstone(sql, "owner = ?1 AND key = ?2", &[&owner, key])?
+    {
+        return Err(buried.into());
+    }
     let flow = Flow::managed(next_number(sql)?, fresh, birth, at.now);
     row::write(sql, &flow)?;
     answer(true, true, flow)
@@ -457,41 +494,4 @@ fn members(sql: &Connection, flow: &Flow) -> Result<Vec<TaskNumber>, Failure> {
     let mut statement = sql.prepare_cached(query)?;
     let numbers = statement.query_map([flow.id.as_bytes().as_slice()], |row| row.get::<_, i64>(0))?;
     numbers.map(|number| Ok(TaskNumber(u64::try_from(number?).unwrap_or(0)))).collect()
-}
-
-// ---- bringing back ------------------------------------------------------------------------------------------
-
-/// Every flow that was written since an event, for [`bring_back`].
-pub(crate) fn gather(sql: &Connection, after: u64) -> Result<Vec<Stored>, Failure> {
-    let mut statement = sql.prepare(&row::select("WHERE last_event >= ?1 ORDER BY number"))?;
-    let found = statement.query_map([stored_number(after)?], row::read)?;
-    Ok(found.collect::<Result<_, _>>()?)
-}
-
-/// Writes a flow again that the ledger has not, or has as it was before.
-pub(crate) fn bring_back(sql: &Connection, lost: &Stored) -> Result<(), Failure> {
-    let mut back = lost.clone();
-    match one(sql, "id", lost.flow.id.as_bytes().to_vec().into(), Scope(None))? {
-        Some(there) if there.mirrors.is_some() || there.revision >= lost.flow.revision => return Ok(()),
-        Some(there) => back.flow.number = there.number,
-        None => {
-            let taken = one(sql, "number", stored_number(lost.flow.number.0)?.into(), Scope(None))?;
-            if taken.is_some() {
-                back.flow.number = next_number(sql)?;
-            }
-            // Whoever asked again with the same key has a flow of theirs under it by now.
-            let keyed = "SELECT 1 FROM flow WHERE owner = ?1 AND key = ?2";
-            if sql.prepare_cached(keyed)?.exists((&lost.flow.owner, &lost.flow.key))? {
-                back.flow.key = None;
-            }
-            let mirrored = "SELECT 1 FROM flow WHERE mirrors = ?1";
-            if let Some(task) = lost.flow.mirrors
-                && sql.prepare_cached(mirrored)?.exists([task.as_bytes().as_slice()])?
-            {
-                return Ok(());
-            }
-        }
-    }
-    row::put(sql, &back)?;
-    settled(sql, back.flow.id, back.flow.updated_at).map(drop)
 }

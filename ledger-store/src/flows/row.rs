@@ -2,7 +2,7 @@
 
 use crate::find::{self, Scope};
 use crate::record::stored_number;
-use crate::sqlite::Failure;
+use crate::sqlite::{self, Failure};
 use bgledger_core::{Error, Flow, FlowId, FlowNumber, FlowStatus, Json, Millis, Seq, TaskId};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
@@ -61,6 +61,19 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         origin: parsed(row, 18, Json::parse)?,
     };
     Ok(Stored { flow, last_event: Seq(count(17)?) })
+}
+
+/// Reads a row of [`select`]; one that is none says so as damage.
+pub(super) fn sound(row: &Row<'_>) -> Result<Stored, Failure> {
+    read(row).map_err(|error| match sqlite::is_odd(&error) {
+        true => Failure::Damaged(format!("the row of {} cannot be read: {error}", number(row))),
+        false => error.into(),
+    })
+}
+
+/// The number in a row of [`select`]; 0 if there is none.
+pub(super) fn number(row: &Row<'_>) -> FlowNumber {
+    FlowNumber(row.get::<_, i64>(0).ok().and_then(|number| u64::try_from(number).ok()).unwrap_or(0))
 }
 
 /// Reads a column's JSON.

@@ -8,20 +8,20 @@ const TOLD: usize = 200;
 
 /// What was changed of one record.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(crate) struct Notes {
     subject: String,
     now: Millis,
-    pub(super) findings: Vec<ImportFinding>,
+    pub(crate) findings: Vec<ImportFinding>,
 }
 
 impl Notes {
     /// Of a record, at a time.
-    pub(super) fn on(subject: String, now: Millis) -> Notes {
+    pub(crate) fn on(subject: String, now: Millis) -> Notes {
         Notes { subject, now, findings: Vec::new() }
     }
 
     /// Notes a change.
-    pub(super) fn changed(&mut self, field: &str, was: &Value, now: &Value, why: &'static str) {
+    pub(crate) fn changed(&mut self, field: &str, was: &Value, now: &Value, why: &'static str) {
         let (was, now) = (told(was), told(now));
         self.findings.push(ImportFinding { subject: self.subject.clone(), field: field.into(), was, now, why });
     }

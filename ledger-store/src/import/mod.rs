@@ -17,6 +17,7 @@ use crate::schema;
 use crate::sqlite::{Failure, Phase};
 use crate::world::World;
 use bgledger_core::{Error, FlowStatus, ImportCounts, ImportFinding, ImportReport, Moment, Status};
+pub(crate) use fitting::Notes;
 use openclaw::Database;
 use rusqlite::Connection;
 use std::collections::HashSet;

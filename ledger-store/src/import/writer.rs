@@ -15,6 +15,7 @@ use bgledger_core::{
     TaskId, bounds,
 };
 use rusqlite::Connection;
+use rusqlite::types::ToSql;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 
@@ -41,11 +42,15 @@ pub(super) fn before(sql: &Connection, owner: &str, key: &str, kind: Kind) -> Re
         Kind::Task => find::by_key(sql, &Key::Given(key), owner)?.is_some(),
         Kind::Flow => flows::by_key(sql, owner, key)?.is_some(),
     };
-    let buried = || prune::tombstone(sql, "owner = ?1 AND key = ?2", &[&owner, &key]);
-    Ok(match (there, kind) {
-        (true, _) => Before::There,
-        (false, Kind::Task) if buried()?.is_some() => Before::Pruned,
-        (false, Kind::Task | Kind::Flow) => Before::Absent,
+    let (test, values): (_, [&dyn ToSql; 2]) = ("owner = ?1 AND key = ?2", [&owner, &key]);
+    let buried = || match kind {
+        Kind::Task => prune::tombstone(sql, test, &values),
+        Kind::Flow => prune::flow_tombstone(sql, test, &values),
+    };
+    Ok(match there {
+        true => Before::There,
+        false if buried()?.is_some() => Before::Pruned,
+        false => Before::Absent,
     })
 }
 
@@ -155,6 +160,8 @@ impl<'a> Writer<'a> {
         match known {
             Before::Absent => {}
             Before::There | Before::Pruned => {
+                // Told again, so that they can be found again as long as the source is there.
+                self.done.findings.append(&mut sketch.notes.findings);
                 if let Some(mirror) = &mirror {
                     self.done.flows.existed += existed;
                     self.done.flows.pruned += pruned;
@@ -289,8 +296,13 @@ impl<'a> Writer<'a> {
         self.done.flow_statuses.push(sketch.flow.status);
         match self.before(&sketch.flow.owner, &sketch.key, Kind::Flow)? {
             Before::Absent => {}
-            Before::There | Before::Pruned => {
+            Before::There => {
                 self.done.flows.existed += 1;
+                self.done.findings.append(&mut sketch.notes.findings);
+                return Ok(None);
+            }
+            Before::Pruned => {
+                self.done.flows.pruned += 1;
                 return Ok(None);
             }
         }

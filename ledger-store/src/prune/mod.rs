@@ -6,17 +6,20 @@
 
 mod tombstone;
 
-pub(crate) use tombstone::{Series, buried, is_pruned, next, next_of, next_seq, tombstone};
+use tombstone::bury_flow;
+pub(crate) use tombstone::{Series, buried, flow_tombstone, is_pruned, next, next_of, next_seq, tombstone};
 
 use crate::caller::{Caller, Written};
 use crate::config;
-use crate::find::Scope;
+use crate::find::{self, Scope};
 use crate::notices;
 use crate::record::stored_number;
 use crate::sqlite::Failure;
 use crate::sweep;
 use bgledger_core::retention::{Keep, LETTERS, Retention, TOMBSTONES};
-use bgledger_core::{Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber, planted};
+use bgledger_core::{
+    FlowStatus, Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber, planted,
+};
 use rusqlite::{Connection, OptionalExtension, Row};
 use std::collections::BTreeSet;
 
@@ -280,7 +283,8 @@ pub(crate) fn preview(sql: &Connection, request: &Prune, caller: &Caller, at: &M
             Ok(count(sql.prepare_cached(&query)?.query_row([at.now.minus(keep).get()], |row| row.get(0))?))
         };
         report.letters = of("notice", LETTERS_DUE, LETTERS)?;
-        report.tombstones = of("tombstone", TOMBSTONES_DUE, TOMBSTONES)?;
+        report.tombstones =
+            of("tombstone", TOMBSTONES_DUE, TOMBSTONES)? + of("flow_tombstone", TOMBSTONES_DUE, TOMBSTONES)?;
     }
     Ok(report)
 }
@@ -336,8 +340,7 @@ pub(crate) fn apply(
         }
     }
     for number in due_flows(sql, &policy, &BTreeSet::new(), caller, at)?.into_iter().take(BATCH) {
-        raise(sql, "pruned_flow", number)?;
-        sql.prepare_cached("DELETE FROM flow WHERE number = ?1")?.execute([number])?;
+        bury_flow(sql, number, None, at)?;
         report.flows += 1;
     }
     if caller.owner.is_none() {
@@ -347,7 +350,8 @@ pub(crate) fn apply(
             Ok(sql.prepare_cached(&query)?.execute([at.now.minus(keep).get()])? as u64)
         };
         report.letters = some("notice", "task, seq, recipient", LETTERS_DUE, LETTERS)?;
-        report.tombstones = some("tombstone", "number", TOMBSTONES_DUE, TOMBSTONES)?;
+        report.tombstones = some("tombstone", "number", TOMBSTONES_DUE, TOMBSTONES)?
+            + some("flow_tombstone", "number", TOMBSTONES_DUE, TOMBSTONES)?;
         // Who claims again is known again.
         some("recipient", "name", "claimed_at <= ?1", TOMBSTONES)?;
     }
@@ -414,8 +418,10 @@ fn remove(sql: &Connection, task: &Going, report: &mut PruneReport, at: &Moment)
     )?
     .execute((task.number, task.status as u8, task.ended_at.get(), at.now.get()))?;
     if let Some(flow) = mirror(sql, task.id)? {
-        raise(sql, "pruned_flow", flow)?;
-        sql.prepare_cached("DELETE FROM flow WHERE number = ?1")?.execute([flow])?;
+        // A row that cannot be read goes all the same.
+        let found = find::by_id(sql, task.id, Scope(None)).ok().flatten();
+        let status = found.map_or(FlowStatus::Lost, |found| FlowStatus::of(&found.task));
+        bury_flow(sql, flow, Some((status, task.ended_at)), at)?;
         report.flows += 1;
     }
     sql.prepare_cached("DELETE FROM task WHERE number = ?1")?.execute([task.number])?;

@@ -1,8 +1,8 @@
 //! What is left of pruned tasks: their tombstones, and their numbers, which are never used again.
 
-use super::count;
+use super::{count, raise};
 use crate::sqlite::Failure;
-use bgledger_core::{Error, Millis, Status, TaskId, TaskNumber};
+use bgledger_core::{Error, FlowId, FlowNumber, FlowStatus, Millis, Moment, Status, TaskId, TaskNumber};
 use rusqlite::{Connection, OptionalExtension};
 
 /// A select of what [`tombstone`] reads, with a test.
@@ -30,6 +30,44 @@ pub(crate) fn tombstone(
         })
     });
     Ok(found.optional()?)
+}
+
+/// What is left of a pruned flow that fits a test, as the error that tells of it.
+pub(crate) fn flow_tombstone(
+    sql: &Connection,
+    test: &str,
+    values: &[&dyn rusqlite::types::ToSql],
+) -> Result<Option<Error>, Failure> {
+    let query = format!("SELECT number, id, status, ended_at, pruned_at FROM flow_tombstone WHERE {test} LIMIT 1");
+    let found = sql.prepare_cached(&query)?.query_row(values, |row| {
+        let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Error::FlowPruned {
+            flow: FlowNumber(count(number)),
+            id: FlowId::from_bytes(id),
+            recorded_status: FlowStatus::from_code(code).unwrap_or(FlowStatus::Lost),
+            ended_at: Millis::clamped(row.get(3)?),
+            pruned_at: Millis::clamped(row.get(4)?),
+        })
+    });
+    Ok(found.optional()?)
+}
+
+/// Removes a flow and leaves its tombstone. `task`: how the task that it mirrors ended, and when.
+pub(super) fn bury_flow(
+    sql: &Connection,
+    number: i64,
+    task: Option<(FlowStatus, Millis)>,
+    at: &Moment,
+) -> Result<(), Failure> {
+    raise(sql, "pruned_flow", number)?;
+    let (status, ended_at) = task.map_or((None, None), |(status, ended)| (Some(status as u8), Some(ended.get())));
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO flow_tombstone
+            SELECT number, id, owner, key, coalesce(status, ?2), coalesce(ended_at, ?3), ?4 FROM flow WHERE number = ?1",
+    )?
+    .execute((number, status, ended_at, at.now.get()))?;
+    sql.prepare_cached("DELETE FROM flow WHERE number = ?1")?.execute([number])?;
+    Ok(())
 }
 
 /// Whether a task was here and is pruned.

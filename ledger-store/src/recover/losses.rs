@@ -18,6 +18,8 @@ pub(super) struct Known {
     events: BTreeSet<u64>,
     notices: u64,
     flows: u64,
+    /// Tables of which more may be lost than there are traces of.
+    holes: BTreeSet<&'static str>,
     /// Newest event and task that were pruned; `None`: what says so is lost.
     pruned: Option<(u64, u64)>,
 }
@@ -36,7 +38,7 @@ impl Known {
                 Some(Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_)) | None => None,
             }
         };
-        let mut tasks = found.numbers.clone();
+        let mut tasks: BTreeSet<u64> = found.ids.keys().copied().collect();
         let mut events = BTreeSet::new();
         for task in rows("task") {
             tasks.extend(number(task, 0));
@@ -62,6 +64,7 @@ impl Known {
             events,
             notices: rows("notice").len() as u64,
             flows: rows("flow").len() as u64,
+            holes: found.holes.clone(),
             pruned: meta("pruned_seq").zip(meta("pruned_number")),
         }
     }
@@ -88,6 +91,11 @@ impl Known {
             for number in numbers(sql, query)? {
                 sql.execute(&format!("UPDATE task SET {column} = NULL WHERE number = ?1"), [number])?;
                 report.problems.push(format!("#{number}: its {column} is lost, and was left out"));
+                // Its history says that it was created with one.
+                let number = u64::try_from(number).unwrap_or(0);
+                if !report.unproved.contains(&number) {
+                    report.unproved.push(number);
+                }
             }
         }
         sql.execute("DELETE FROM flow WHERE mirrors IS NOT NULL AND mirrors NOT IN (SELECT id FROM task)", [])?;
@@ -97,35 +105,56 @@ impl Known {
         let (tasks, events) = (there("SELECT number FROM task")?, there("SELECT seq FROM event")?);
         let lost_tasks: Vec<u64> = self.tasks.difference(&tasks).copied().collect();
         let lost_events: Vec<u64> = self.events.difference(&events).copied().collect();
-        for (keys, last) in [("pruned_number", lost_tasks.last()), ("pruned_seq", lost_events.last())] {
+        let last = |lost: &[u64], there: &BTreeSet<u64>| lost.last().copied().max(newest_gap(there));
+        for (keys, last) in [("pruned_number", last(&lost_tasks, &tasks)), ("pruned_seq", last(&lost_events, &events))]
+        {
             let Some(last) = last else { continue };
             // Readers that are further back are told that something is missing there; numbers are never used again.
             let raise = "UPDATE meta SET value = max(value, ?2) WHERE key = ?1";
-            sql.execute(raise, (keys, stored_number(*last)?))?;
+            sql.execute(raise, (keys, stored_number(last)?))?;
             if keys == "pruned_seq" {
                 let owners = "INSERT INTO meta SELECT DISTINCT 'pruned_seq/' || owner, ?1 FROM task WHERE true
                     ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
-                sql.execute(owners, [stored_number(*last)?])?;
+                sql.execute(owners, [stored_number(last)?])?;
             }
         }
-        let count = |found: usize, lost: usize| Salvaged {
+        let count = |found: usize, lost: usize, unknown: bool| Salvaged {
             found: (found + lost) as u64,
             recovered: found as u64,
             lost: lost as u64,
+            unknown,
         };
-        report.tasks = count(tasks.len(), lost_tasks.len());
-        report.events = count(events.len(), lost_events.len());
+        // A task leaves traces in its events, and events in their task: one of the two tables tells of the other.
+        let both = ["task", "event"].iter().all(|table| self.holes.contains(table)) || self.pruned.is_none();
+        report.tasks = count(tasks.len(), lost_tasks.len(), both);
+        report.events = count(events.len(), lost_events.len(), both);
         report.lost_tasks = runs(&lost_tasks);
         report.lost_events = runs(&lost_events);
         let rows = |table: &str| -> Result<u64, Failure> {
             let count: i64 = sql.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?;
             Ok(u64::try_from(count).unwrap_or(0))
         };
-        let of = |found: u64, recovered: u64| Salvaged { found, recovered, lost: found.saturating_sub(recovered) };
-        report.notices = of(self.notices, rows("notice")?);
-        report.flows = of(self.flows, rows("flow")?);
+        let of = |table: &str, found: u64| -> Result<Salvaged, Failure> {
+            let recovered = rows(table)?;
+            let unknown = self.holes.contains(table);
+            Ok(Salvaged { found, recovered, lost: found.saturating_sub(recovered), unknown })
+        };
+        report.notices = of("notice", self.notices)?;
+        report.flows = of("flow", self.flows)?;
         Ok(())
     }
+}
+
+/// The newest number that is missing below others.
+fn newest_gap(there: &BTreeSet<u64>) -> Option<u64> {
+    let mut wanted = there.last().copied()?;
+    for number in there.iter().rev() {
+        if *number != wanted {
+            break;
+        }
+        wanted = wanted.saturating_sub(1);
+    }
+    Some(wanted).filter(|number| *number > 0)
 }
 
 /// Numbers have no gaps above the newest that was pruned.

@@ -86,7 +86,12 @@ impl Attempt {
         let mut report = RecoverReport::default();
         let bad = found.bad_pages.len() as u64;
         let pages = u64::from(image.pages);
-        report.pages = Salvaged { found: pages.max(bad), recovered: pages.saturating_sub(bad), lost: bad };
+        let unknown = !image.has_header || image.wal_problem.is_some();
+        report.pages = Salvaged { found: pages.max(bad), recovered: pages.saturating_sub(bad), lost: bad, unknown };
+        if image.wal_problem.is_some() {
+            // Whatever it held, each table may have had more there.
+            found.holes.extend(tables::TABLES.map(|(table, _)| table));
+        }
         report.problems.extend(image.wal_problem.take());
         if !image.has_header {
             report.problems.push("the first page is damaged: what it says was taken from other ledgers".into());

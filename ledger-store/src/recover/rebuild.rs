@@ -7,7 +7,7 @@ use crate::find;
 use crate::find::Scope;
 use crate::record::{self, stored_number};
 use crate::row::{self, Stored};
-use crate::sqlite::{Failure, is_odd};
+use crate::sqlite::Failure;
 use bgledger_core::{RecoverReport, Report, Seq, Task, TaskNumber, fold, same_but_for_heartbeats};
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -21,6 +21,11 @@ pub(super) fn rebuild(sql: &mut Connection, found: &mut Found, report: &mut Reco
     sql.execute_batch("PRAGMA synchronous = OFF")?;
     in_immediate(sql, |sql| {
         let mut known = Known::of(found);
+        for (number, id) in found.rows.get("task").into_iter().flatten().filter_map(|row| id_of(row)) {
+            if found.ids.get(&number).is_some_and(|indexed| *indexed != *id) {
+                report.problems.push(format!("#{number}: its row has another id than the index of ids"));
+            }
+        }
         for (table, _) in TABLES {
             let rows = found.rows.remove(table).unwrap_or_default();
             let columns = columns(sql, table)?;
@@ -34,6 +39,14 @@ pub(super) fn rebuild(sql: &mut Connection, found: &mut Found, report: &mut Reco
         }
         known.settle(sql, report)
     })
+}
+
+/// A task's number and id, as its row has them.
+fn id_of(row: &[Value]) -> Option<(u64, &Vec<u8>)> {
+    match row {
+        [Value::Integer(number), Value::Blob(id), ..] => Some((u64::try_from(*number).ok()?, id)),
+        _ => None,
+    }
 }
 
 fn columns(sql: &Connection, table: &str) -> Result<Vec<String>, Failure> {
@@ -102,7 +115,7 @@ fn prove(sql: &Connection, number: TaskNumber, newest: u64, report: &mut Recover
     let whole = Stored { task: row.clone(), last_event: Seq(stored.last_event.0.max(newest)) };
     let history = match record::history(sql, &whole, Seq(0)) {
         Ok(history) => history,
-        Err(Failure::Refused(_)) => {
+        Err(Failure::Damaged(_)) => {
             chain_anew(sql, &stored, report)?;
             report.unproved.push(number.0);
             return Ok(());
@@ -129,8 +142,8 @@ fn prove(sql: &Connection, number: TaskNumber, newest: u64, report: &mut Recover
 fn readable(sql: &Connection, number: TaskNumber, report: &mut RecoverReport) -> Result<Option<Stored>, Failure> {
     match find::by_number(sql, number, Scope(None)) {
         Ok(found) => return Ok(found),
-        Err(Failure::Storage(error)) if is_odd(&error) => {
-            report.problems.push(format!("{number}: what cannot be read of its row was left out: {error}"));
+        Err(Failure::Damaged(error)) => {
+            report.problems.push(format!("{number}: what cannot be read was left out: {error}"));
         }
         Err(other) => return Err(other),
     }
@@ -149,7 +162,7 @@ fn readable(sql: &Connection, number: TaskNumber, report: &mut RecoverReport) ->
     sql.execute(&format!("UPDATE task SET {all} WHERE number = ?1"), [id])?;
     match find::by_number(sql, number, Scope(None)) {
         Ok(found) => Ok(found),
-        Err(Failure::Storage(error)) if is_odd(&error) => {
+        Err(Failure::Damaged(_)) => {
             sql.execute("DELETE FROM task WHERE number = ?1", [id])?;
             Ok(None)
         }

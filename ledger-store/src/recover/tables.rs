@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// The tables of a ledger in the order in which they are recorded anew, and how many columns each has.
-pub(super) const TABLES: [(&str, usize); 10] = [
+pub(super) const TABLES: [(&str, usize); 11] = [
     ("meta", 2),
     ("config", 3),
     ("host", 4),
     ("recipient", 2),
     ("acknowledgement", 5),
     ("tombstone", 9),
+    ("flow_tombstone", 7),
     ("flow", 19),
     ("event", 6),
     ("task", 59),
@@ -32,12 +33,14 @@ const DEPTH: usize = 64;
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) rows: BTreeMap<&'static str, Vec<Vec<Value>>>,
-    /// Numbers of tasks that the index of ids names.
-    pub(super) numbers: BTreeSet<u64>,
+    /// Tasks that the index of ids names, by number.
+    pub(super) ids: BTreeMap<u64, Vec<u8>>,
     /// Pages of which nothing can be read although something should.
     pub(super) bad_pages: BTreeSet<u32>,
     /// Cells that cannot be read.
     pub(super) broken: u64,
+    /// Tables that have a hole: what stood there, nothing says.
+    pub(super) holes: BTreeSet<&'static str>,
 }
 
 /// Reads every table, from the roots that the file or another ledger of the format names.
@@ -115,11 +118,13 @@ fn walk(
     while let Some(page) = pages.pop() {
         if page == 0 || page > image.pages || !reached.insert(page) {
             found.bad_pages.insert(page);
+            found.holes.insert(table);
             continue;
         }
         let mut whole = cells::page(image, page)?;
         if !whole.is_tree {
             found.bad_pages.insert(page);
+            found.holes.insert(table);
             continue;
         }
         pages.append(&mut whole.children);
@@ -131,18 +136,24 @@ fn walk(
 /// Takes in the rows of a page.
 fn take(page: Page, table: &'static str, found: &mut Found) {
     found.broken += page.broken;
+    if page.broken > 0 {
+        found.holes.insert(table);
+    }
     if table == IDS {
-        let numbers = page.cells.iter().filter_map(|cell| match cell.values.as_slice() {
-            [Value::Blob(_), Value::Integer(number)] => u64::try_from(*number).ok(),
+        let ids = page.cells.iter().filter_map(|cell| match cell.values.as_slice() {
+            [Value::Blob(id), Value::Integer(number)] => Some((u64::try_from(*number).ok()?, id.clone())),
             _ => None,
         });
-        found.numbers.extend(numbers);
+        found.ids.extend(ids);
         return;
     }
     for cell in page.cells {
         match row(cell, table) {
             Some(row) => found.rows.entry(table).or_default().push(row),
-            None => found.broken += 1,
+            None => {
+                found.broken += 1;
+                found.holes.insert(table);
+            }
         }
     }
 }

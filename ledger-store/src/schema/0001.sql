@@ -187,6 +187,21 @@ CREATE INDEX tombstone_key ON tombstone (owner, key) WHERE key IS NOT NULL;
 CREATE INDEX tombstone_run ON tombstone (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX tombstone_pruned ON tombstone (pruned_at);
 
+-- The same of a flow.
+CREATE TABLE flow_tombstone (
+    number    INTEGER PRIMARY KEY,
+    id        BLOB NOT NULL CHECK (length(id) = 16),
+    owner     TEXT NOT NULL,
+    key       TEXT,
+    status    INTEGER NOT NULL,
+    ended_at  INTEGER NOT NULL,
+    pruned_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX flow_tombstone_id ON flow_tombstone (id);
+CREATE INDEX flow_tombstone_key ON flow_tombstone (owner, key) WHERE key IS NOT NULL;
+CREATE INDEX flow_tombstone_pruned ON flow_tombstone (pruned_at);
+
 -- Flows. Of one that mirrors a task only the names stand here: the rest is read from the task. `last_event`: the newest
 -- event of the ledger when the row was written.
 CREATE TABLE flow (

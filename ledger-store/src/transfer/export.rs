@@ -14,12 +14,13 @@ use std::cell::{Cell, RefCell};
 pub(crate) type Tell<'a> = dyn FnMut(&str) -> bool + 'a;
 
 /// What stands before the tasks, and after them: the word of the line, the table, which rows.
-const BEFORE: [(&str, &str, &str); 5] = [
+const BEFORE: [(&str, &str, &str); 6] = [
     ("meta", "meta", "WHERE substr(key, 1, 7) = 'pruned_' ORDER BY key"),
     ("host", "host", "ORDER BY id"),
     ("config", "config", "ORDER BY key"),
     ("recipient", "recipient", "ORDER BY name"),
     ("tombstone", "tombstone", "ORDER BY number"),
+    ("flow_tombstone", "flow_tombstone", "ORDER BY number"),
 ];
 const AFTER: [(&str, &str, &str); 2] = [
     ("flow", "flow", "ORDER BY number"),

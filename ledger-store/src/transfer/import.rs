@@ -4,27 +4,25 @@
 //! own gets those that it has not, some a transaction, under numbers and places of its own; what it has by its id stays
 //! as it is.
 
-use super::{Layout, Record, VERSION};
+use super::lines::{Lines, SOURCE, wrong};
+use super::{Layout, Record};
 use crate::batch::in_immediate;
 use crate::connection;
 use crate::find::{self, Scope};
-use crate::import::{Place, blank};
+use crate::import::{Notes, Place, blank};
 use crate::prune::{self, Series};
 use crate::record::{self, stored_number};
 use crate::sqlite::{Failure, Phase};
 use crate::world::World;
 use bgledger_core::{
-    Error, FlowStatus, ImportCounts, ImportReport, Seq, Status, TaskId, TaskNumber, fold, same_but_for_heartbeats,
+    Error, FlowStatus, ImportCounts, ImportFinding, ImportReport, Millis, Seq, Status, TaskId, TaskNumber, fold,
+    same_but_for_heartbeats,
 };
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-/// The longest line: a task with a thousand reports of progress and a whole result.
-const LINE_BYTES: u64 = 256 * 1024 * 1024;
 /// Lines that are recorded together beside other records.
 const CHUNK: usize = 200;
 
@@ -57,12 +55,12 @@ pub(crate) fn import(place: &Place<'_>, path: &Path, rehearse: bool) -> Result<I
     }
 }
 
-/// The word by which a report names where the records come from.
-const SOURCE: &str = "bgledger";
+const STAYS: &str = "it was recorded here before, and stays as it is";
 
 /// Imports everything into a ledger that has nothing; `None`: it has something.
 fn whole(sql: &Connection, path: &Path) -> Result<Option<ImportReport>, Failure> {
     let holds = "SELECT EXISTS (SELECT 1 FROM task) OR EXISTS (SELECT 1 FROM flow) OR EXISTS (SELECT 1 FROM tombstone)
+        OR EXISTS (SELECT 1 FROM flow_tombstone)
         OR EXISTS (SELECT 1 FROM event) OR (SELECT max(value) FROM meta WHERE substr(key, 1, 7) = 'pruned_') > 0";
     if sql.query_row(holds, [], |row| row.get(0))? {
         return Ok(None);
@@ -73,69 +71,6 @@ fn whole(sql: &Connection, path: &Path) -> Result<Option<ImportReport>, Failure>
         taking.line(number, &line)?;
     }
     Ok(Some(taking.report))
-}
-
-fn wrong(number: u64, problem: &str) -> Error {
-    Error::invalid("file", format!("line {number}: {problem}"), "what `bgledger export` has written")
-}
-
-/// The lines of an export, but for its first and its last.
-struct Lines {
-    file: BufReader<File>,
-    number: u64,
-    ended: bool,
-}
-
-impl Lines {
-    fn open(path: &Path) -> Result<Lines, Error> {
-        let failed = |error: std::io::Error| {
-            Error::invalid("file", format!("{}: {error}", path.display()), "a file that `bgledger export` has written")
-        };
-        let file = BufReader::new(File::open(path).map_err(failed)?);
-        let mut lines = Lines { file, number: 0, ended: false };
-        let header = lines.read()?.unwrap_or_default();
-        let version = header.get("version").and_then(Value::as_i64);
-        match (header.get("export").and_then(Value::as_str), version) {
-            (Some(SOURCE), Some(VERSION)) => Ok(lines),
-            (Some(SOURCE), _) => Err(wrong(1, "it is of a newer version")),
-            (_, _) => Err(wrong(1, "it is no header of an export")),
-        }
-    }
-
-    fn read(&mut self) -> Result<Option<Record>, Error> {
-        let mut text = String::new();
-        let read = self.file.by_ref().take(LINE_BYTES).read_line(&mut text);
-        self.number += 1;
-        match read.map_err(|error| wrong(self.number, &error.to_string()))? {
-            0 => Ok(None),
-            _ => match serde_json::from_str(&text) {
-                Ok(record) => Ok(Some(record)),
-                Err(error) => Err(wrong(self.number, &error.to_string())),
-            },
-        }
-    }
-}
-
-impl Iterator for Lines {
-    type Item = Result<(u64, Record), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let before = self.number;
-        let line = self.read();
-        self.ended = !matches!(&line, Ok(Some(record)) if !record.contains_key("end"));
-        match line {
-            Ok(None) => Some(Err(wrong(self.number, "it ends early"))),
-            Ok(Some(record)) => match record.get("end") {
-                None => Some(Ok((self.number, record))),
-                Some(end) if end.get("lines").and_then(Value::as_u64) == Some(before) => None,
-                Some(_) => Some(Err(wrong(self.number, "lines are missing"))),
-            },
-            Err(error) => Some(Err(error)),
-        }
-    }
 }
 
 /// One transaction's taking of lines.
@@ -187,6 +122,8 @@ impl<'a> Taking<'a> {
             self.host(host)
         } else if let Some(stone) = part("tombstone") {
             self.tombstone(stone)
+        } else if let Some(stone) = part("flow_tombstone") {
+            self.flow_tombstone(stone)
         } else if let Some(letter) = part("letter") {
             self.letter(letter)
         } else if let Some(known) = part("acknowledgement") {
@@ -194,7 +131,7 @@ impl<'a> Taking<'a> {
         } else if let Some(recipient) = part("recipient") {
             self.plain("recipient", &recipient)
         } else if let Some(config) = part("config") {
-            self.plain("config", &config)
+            self.config(&config)
         } else if let Some(meta) = part("meta") {
             // Elsewhere other numbers are gone.
             if self.whole { self.replaced("meta", &meta) } else { Ok(()) }
@@ -264,9 +201,13 @@ impl<'a> Taking<'a> {
             self.report.tasks.pruned += 1;
             return Ok(());
         }
-        let exists = !self.whole && find::by_id(self.sql, id, Scope(None))?.is_some();
-        counted(&mut self.report.tasks, !exists);
-        if exists {
+        let existing = if self.whole { None } else { find::by_id(self.sql, id, Scope(None))? };
+        counted(&mut self.report.tasks, existing.is_none());
+        if let Some(existing) = existing {
+            let (there, here) = (integer(&task, "revision")?, stored_number(existing.task.revision)?);
+            if there != here {
+                self.differs(&format!("task {id}"), "revision", json!(there), json!(here), STAYS);
+            }
             return Ok(());
         }
         if !self.whole {
@@ -307,9 +248,7 @@ impl<'a> Taking<'a> {
                 task.insert(column.into(), json!(here));
             }
         }
-        if self.is_taken("task", task)? {
-            task.remove("key");
-        }
+        self.free_key("task", task)?;
         if !status.is_active() {
             let updated = integer(task, "updated_at")?;
             task.insert("updated_at".into(), json!(updated.max(self.now)));
@@ -317,11 +256,42 @@ impl<'a> Taking<'a> {
         Ok(())
     }
 
-    /// Whether another record has its key.
-    fn is_taken(&self, table: &str, record: &Record) -> Result<bool, Wrong> {
+    /// Takes a record's key away if another has it here.
+    fn free_key(&mut self, table: &str, record: &mut Record) -> Result<(), Wrong> {
         let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
         let query = format!("SELECT 1 FROM {table} WHERE owner = ?1 AND key = ?2");
-        Ok(self.sql.prepare_cached(&query)?.exists((text("owner"), text("key")))?)
+        if self.sql.prepare_cached(&query)?.exists((text("owner"), text("key")))? {
+            let was = record.remove("key").unwrap_or_default();
+            let subject = format!("{table} {}", id(record)?);
+            self.differs(&subject, "key", was, Value::Null, "another record has it here");
+        }
+        Ok(())
+    }
+
+    /// Notes a value that is not here as it is there.
+    fn differs(&mut self, subject: &str, field: &str, was: Value, now: Value, why: &'static str) {
+        self.report.findings_total += 1;
+        if self.report.findings.len() < ImportFinding::TOLD {
+            let mut notes = Notes::on(subject.to_owned(), Millis::clamped(self.now));
+            notes.changed(field, &was, &now, why);
+            self.report.findings.append(&mut notes.findings);
+        }
+    }
+
+    /// A setting that somebody made here stays.
+    fn config(&mut self, config: &Record) -> Result<(), Wrong> {
+        let text = |name: &str| config.get(name).and_then(Value::as_str).map(str::to_owned);
+        let query = "SELECT value FROM config WHERE key = ?1";
+        let here: Option<Option<String>> = self.sql.query_row(query, [text("key")], |row| row.get(0)).optional()?;
+        match here {
+            Some(here) if here != text("value") => {
+                let subject = format!("setting {}", text("key").unwrap_or_default());
+                self.differs(&subject, "value", json!(text("value")), json!(here), STAYS);
+                Ok(())
+            }
+            Some(_) => Ok(()),
+            None => self.plain("config", config),
+        }
     }
 
     /// Refuses a row that is not what its events make of it.
@@ -351,6 +321,16 @@ impl<'a> Taking<'a> {
             Some(task) if !self.whole => find::by_id(self.sql, task, Scope(None))?.is_none(),
             Some(_) | None => false,
         };
+        if !self.whole
+            && self
+                .sql
+                .prepare_cached("SELECT 1 FROM flow_tombstone WHERE id = ?1")?
+                .exists([id.as_bytes().as_slice()])?
+        {
+            self.report.flows.found += 1;
+            self.report.flows.pruned += 1;
+            return Ok(());
+        }
         let exists = gone || self.sql.prepare_cached(known)?.exists(values)?;
         counted(&mut self.report.flows, !exists);
         if exists {
@@ -359,9 +339,7 @@ impl<'a> Taking<'a> {
         if !self.whole {
             flow.insert("number".into(), json!(stored_number(prune::next(self.sql, Series::Flows)?)?));
             flow.insert("last_event".into(), json!(stored_number(crate::read::last_seq(self.sql)?.0)?));
-            if self.is_taken("flow", &flow)? {
-                flow.remove("key");
-            }
+            self.free_key("flow", &mut flow)?;
             if flow.contains_key("ended_at") {
                 let updated = integer(&flow, "updated_at")?;
                 flow.insert("updated_at".into(), json!(updated.max(self.now)));
@@ -381,6 +359,20 @@ impl<'a> Taking<'a> {
             stone.insert("number".into(), json!(number));
         }
         self.put(&Layout::of(self.sql, "tombstone", &[])?, "", &stone)
+    }
+
+    fn flow_tombstone(&self, mut stone: Record) -> Result<(), Wrong> {
+        if !self.whole {
+            let bytes = id(&stone)?.as_bytes().to_vec();
+            let known = "SELECT 1 FROM flow WHERE id = ?1 UNION ALL SELECT 1 FROM flow_tombstone WHERE id = ?1";
+            if self.sql.prepare_cached(known)?.exists([bytes])? {
+                return Ok(());
+            }
+            let number = stored_number(prune::next(self.sql, Series::Flows)?)?;
+            prune::raise(self.sql, "pruned_flow", number)?;
+            stone.insert("number".into(), json!(number));
+        }
+        self.put(&Layout::of(self.sql, "flow_tombstone", &[])?, "", &stone)
     }
 
     /// A dead letter is of a task that is pruned: it follows the tombstone to its number.
@@ -443,7 +435,7 @@ impl From<Failure> for Wrong {
         match failure {
             Failure::Refused(error) => Wrong::Line(error.to_string()),
             Failure::Storage(error) => Wrong::Storage(error),
-            Failure::Replaced => Wrong::Failed(Failure::Replaced),
+            other @ (Failure::Replaced | Failure::Damaged(_)) => Wrong::Failed(other),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod export;
 mod import;
+mod lines;
 
 pub(crate) use export::export;
 pub(crate) use import::import;

@@ -130,3 +130,97 @@ fn one_odd_row_hides_no_other_and_what_hangs_loose_is_told() {
     assert!(links["detail"].as_str().is_some_and(|text| text.contains("1 parents that are gone")), "{links}");
     assert!(links["hint"].is_string());
 }
+
+/// Rows that somebody deleted past us are told by whoever would have shown them.
+#[test]
+fn rows_that_are_gone_are_told() {
+    let scratch = Scratch::in_memory();
+    let ledger = scratch.ledger();
+    let mut writer = with_tasks(&ledger, 40);
+    writer.ok(r#"{"create": {"label": "goes on", "owner": "ada", "start": {}}}"#);
+    writer.end();
+    let damaged = |edit: &str| {
+        let (own, path) = (Scratch::in_memory(), ledger.clone());
+        let copy = own.ledger();
+        std::fs::copy(path, &copy).expect("a copy");
+        ask_sqlite(&copy, edit);
+        (own, copy)
+    };
+    let told = |ledger: &Path, words: &[&str]| {
+        let (exit, page) = verb(ledger, words);
+        assert_eq!(exit, Some(0), "{page}");
+        let odd = page["unreadable"].as_array().expect("a list").clone();
+        odd.iter().map(|odd| (odd["number"].as_u64(), odd["problem"].to_string())).collect::<Vec<_>>()
+    };
+    // In the middle, the oldest, the newest.
+    let all: &[&str] = &["list", "--limit", "100"];
+    assert!(told(&ledger, all).is_empty());
+    for (edit, newest) in [
+        ("number IN (7, 8, 9)", 9),
+        ("number <= 3", 3),
+        ("number = 12", 12),
+        // Nothing but the counters tells of these; the newest event is of the running one.
+        ("number = 41", 41),
+        ("number IN (39, 40, 41)", 41),
+    ] {
+        let (_own, copy) = damaged(&format!("DELETE FROM task WHERE {edit}"));
+        let told = told(&copy, all);
+        assert_eq!(told.len(), 1, "{edit}: {told:?}");
+        assert_eq!(told[0].0, Some(newest), "{edit}: {told:?}");
+        let (exit, answer) = verb(&copy, &["show", &newest.to_string()]);
+        assert_eq!((exit, answer["error"]["code"].as_str()), (Some(8), Some("corrupt")), "{edit}: {answer}");
+        assert_eq!(verb(&copy, &["doctor"]).0, Some(8));
+    }
+    // On a page of many, also between it and the page before.
+    let (_own, copy) = damaged("DELETE FROM task WHERE number IN (20, 31)");
+    assert_eq!(told(&copy, &["list", "--limit", "15"])[0].0, Some(31));
+    assert_eq!(told(&copy, &["list", "--limit", "5", "--after", "21"])[0].0, Some(20));
+    assert!(told(&copy, &["list", "--limit", "5", "--after", "20"]).is_empty(), "a cursor of somebody's own");
+    // What is not counted as it is found: tampering with the counters is the same to a listing.
+    let (_own, copy) = damaged("UPDATE tally SET count = count + 1");
+    let odd = told(&copy, &["list", "--limit", "100", "--status", "succeeded"]);
+    assert_eq!(odd, [(Some(0), "\"40 tasks are found where 41 are counted\"".to_owned())]);
+    assert!(told(&copy, &["list", "--active"]).is_empty());
+    // Pruning makes no such gap.
+    let (_, report) = verb(&ledger, &["prune", "--older-than", "0s"]);
+    assert_eq!(report["tasks"], 40);
+    assert!(told(&ledger, all).is_empty());
+    assert_eq!(verb(&ledger, &["show", "99"]).0, Some(3));
+}
+
+/// What one odd row is part of is shown as far as it can be, and says which row it is.
+#[test]
+fn an_odd_row_is_named_wherever_it_is_met() {
+    let scratch = Scratch::in_memory();
+    let ledger = scratch.ledger();
+    let mut writer = Piped::on(&ledger);
+    writer.ok(r#"{"create": {"label": "top", "run_id": "a"}}"#);
+    writer.ok(r#"{"create": {"label": "odd", "parent": 1, "run_id": "b"}}"#);
+    writer.ok(r#"{"create": {"label": "sound", "parent": 1, "run_id": "c"}}"#);
+    writer.ok(r#"{"flow_create": {"goal": "odd", "controller": "c", "state": {}}}"#);
+    writer.ok(r#"{"flow_create": {"goal": "with an odd task", "controller": "c"}}"#);
+    writer.ok(r#"{"flow_create": {"goal": "sound", "controller": "c"}}"#);
+    writer.ok(r#"{"create": {"label": "odd too", "flow": "F2", "start": {}}}"#);
+    writer.end();
+    ask_sqlite(
+        &ledger,
+        "UPDATE task SET metadata = '[' WHERE number = 2; UPDATE task SET progress = '[' WHERE number = 4;
+            UPDATE flow SET state = '[' WHERE number = 1",
+    );
+    let (exit, tree) = verb(&ledger, &["tree", "1"]);
+    assert_eq!((exit, &tree["children"][0]["task"]["number"]), (Some(0), &3.into()), "{tree}");
+    assert_eq!((&tree["unreadable"][0]["number"], &tree["children"][1]), (&2.into(), &Value::Null), "{tree}");
+    let (exit, flows) = verb(&ledger, &["flow", "list"]);
+    assert_eq!((exit, &flows["flows"][0]["number"], &flows["flows"][1]), (Some(0), &3.into(), &Value::Null));
+    let odd: Vec<&Value> = flows["unreadable"].as_array().expect("a list").iter().map(|odd| &odd["number"]).collect();
+    assert_eq!(odd, [2, 1], "{flows}");
+    for words in [&["show", "2"][..], &["show", "run:b"], &["history", "2"], &["flow", "show", "F1"], &["tree", "2"]] {
+        let (exit, answer) = verb(&ledger, words);
+        assert_eq!((exit, answer["error"]["code"].as_str()), (Some(8), Some("corrupt")), "{words:?}: {answer}");
+        assert!(answer["error"]["problem"].as_str().is_some_and(|text| text.contains("cannot be read")), "{answer}");
+    }
+    let said = pipe::command(&ledger).args(["tree", "1"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("#2 cannot be read"), "{said:?}");
+    let said = pipe::command(&ledger).args(["flow", "list"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("F2 cannot be read, and 1 more"), "{said:?}");
+}

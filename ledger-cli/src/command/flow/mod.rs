@@ -7,7 +7,7 @@ mod moves;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::flow;
+use crate::output::{flow, page};
 use crate::value;
 use bgledger_core::{FlowList, FlowLookup, FlowShow, FlowStatus, Json, List as TaskList, bounds};
 use std::path::PathBuf;
@@ -121,7 +121,8 @@ impl Flow {
 fn list(context: &Context, arguments: ListArgs) -> Result<Exit, Failure> {
     let ListArgs { active, status, controller, limit, after } = arguments;
     let page = context.reading()?.call(FlowList { active, status, controller, limit, after })?;
-    if page.flows.is_empty() {
+    page::unreadable(&context.out, page.unreadable.iter().map(|odd| (odd.number.to_string(), &*odd.problem)));
+    if page.flows.is_empty() && page.unreadable.is_empty() {
         context.out.note("No flow fits.");
     }
     context.out.named(&page, page.flows.iter().map(|view| view.flow.id), |out| match page.flows.is_empty() {

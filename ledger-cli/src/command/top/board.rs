@@ -2,13 +2,15 @@
 
 use super::keys::{Control, Key, Move};
 use super::order::{Row, arrange};
-use bgledger_core::{StatsReport, Status, TaskNumber, TaskView};
+use bgledger_core::{StatsReport, Status, TaskNumber, TaskView, UnreadableTask};
 
 /// What is read of the ledger for one frame.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) stats: StatsReport,
     pub(super) tasks: Vec<TaskView>,
+    /// What of the ledger cannot be read.
+    pub(super) unreadable: Vec<UnreadableTask>,
 }
 
 /// What keys mean at the moment.

@@ -38,6 +38,9 @@ pub(super) fn screen(board: &mut Board, out: &Output, height: usize) -> Vec<Stri
 
 fn heading(board: &Board, out: &Output) -> String {
     let mut text = format!("{}  {}", styled(out.styled, STRONG, "bgledger"), pressure::line(&board.snapshot.stats));
+    if !board.snapshot.unreadable.is_empty() {
+        text.push_str("  [some tasks cannot be read: see bgledger doctor]");
+    }
     if board.only_active {
         text.push_str("  [active only]");
     }

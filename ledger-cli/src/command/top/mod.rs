@@ -66,7 +66,8 @@ impl Top {
         }
         if out.json {
             let tasks = board.rows.into_iter().map(|row| row.view).collect();
-            return out.json(&TaskPage { tasks, next: None, unreadable: Vec::new() }).map(|()| Exit::Done);
+            let unreadable = board.snapshot.unreadable;
+            return out.json(&TaskPage { tasks, next: None, unreadable }).map(|()| Exit::Done);
         }
         match out.quiet {
             true => out.text(&board.rows.iter().map(|row| format!("{}\n", row.view.task.id)).collect::<String>())?,
@@ -78,9 +79,11 @@ impl Top {
 
 /// Reads what one frame shows.
 fn read(ledger: &Ledger, limit: u32) -> Result<Snapshot, Failure> {
-    let mut tasks = ledger.call(List { active: true, limit: Some(ACTIVE), ..List::default() })?.tasks;
+    let active = ledger.call(List { active: true, limit: Some(ACTIVE), ..List::default() })?;
+    let (mut tasks, mut unreadable) = (active.tasks, active.unreadable);
     let seen: BTreeSet<_> = tasks.iter().map(|view| view.task.id).collect();
-    let newest = ledger.call(List { limit: Some(limit), ..List::default() })?.tasks;
-    tasks.extend(newest.into_iter().filter(|view| !seen.contains(&view.task.id)));
-    Ok(Snapshot { stats: ledger.call(Stats {})?, tasks })
+    let newest = ledger.call(List { limit: Some(limit), ..List::default() })?;
+    unreadable.extend(newest.unreadable);
+    tasks.extend(newest.tasks.into_iter().filter(|view| !seen.contains(&view.task.id)));
+    Ok(Snapshot { stats: ledger.call(Stats {})?, tasks, unreadable })
 }
