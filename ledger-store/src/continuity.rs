@@ -138,6 +138,10 @@ fn counted(sql: &Connection, list: &List, caller: &Caller) -> Result<u64, Failur
     };
     let ended = of(false, "SELECT coalesce(sum(count), 0) FROM tally WHERE");
     let active = of(true, "SELECT count(*) FROM task INDEXED BY task_status WHERE status <> 3 AND");
+    if ended == active {
+        // No status fits.
+        return Ok(0);
+    }
     let query = format!("SELECT {ended} + {active}");
     let count: i64 = sql.prepare_cached(&query)?.query_row(rusqlite::params_from_iter(values), |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))

@@ -44,7 +44,7 @@ pub(super) fn before(sql: &Connection, owner: &str, key: &str, kind: Kind) -> Re
     };
     let (test, values): (_, [&dyn ToSql; 2]) = ("owner = ?1 AND key = ?2", [&owner, &key]);
     let buried = || match kind {
-        Kind::Task => prune::tombstone(sql, test, &values),
+        Kind::Task => prune::tombstone(sql, prune::buried!("owner = ?1 AND key = ?2"), &values),
         Kind::Flow => prune::flow_tombstone(sql, test, &values),
     };
     Ok(match there {
