@@ -422,6 +422,7 @@ def test_a_ledger_is_copied_saved_and_of_this_format(ledger: bgledger.Ledger, tm
     with bgledger.open(tmp_path / "copy.db", readonly=True) as other:
         assert other.get(1).label == "kept"
     saved = ledger.recover(tmp_path / "saved")
-    assert saved.complete and saved.tasks == {"found": 1, "recovered": 1, "lost": 0} and saved.from_ == ledger.path
+    assert saved.complete and saved.from_ == ledger.path
+    assert saved.tasks == {"found": 1, "recovered": 1, "lost": 0, "unknown": False}
     assert ledger.migrate(dry_run=True) == bgledger.MigrateReport(1, 1, False, None)
     assert ledger.doctor(quick=True).healthy

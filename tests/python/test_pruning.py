@@ -41,7 +41,7 @@ def test_a_flow_that_goes_on_keeps_its_tasks(ledger: bgledger.Ledger) -> None:
         assert ledger.prune(older_than=0).tasks == 0
     assert ledger.prune(older_than=0).tasks == 1
     assert ledger.prune(older_than=0).flows <= 1
-    with pytest.raises(bgledger.NoFlow):
+    with pytest.raises(bgledger.Pruned):
         ledger.flow_show(flow)
 
 

@@ -43,7 +43,7 @@ fn an_edit_of_any_part_of_a_row_is_found() {
     let path = scratch.ledger();
     let mut writer = Piped::on(&path);
     let whole = r#"{"create": {"label": "whole", "task": "what", "metadata": {"branch": "main"}, "run_id": "r",
-        "session": "s", "timeout": "1d", "start": {"kind": "k"}}}"#;
+        "session": "s", "timeout": "1d", "kind": "k", "start": {}}}"#;
     writer.ok(&whole.replace('\n', " "));
     writer.ok(r#"{"progress": {"lookup": 1, "current": 1, "total": 2, "text": "half"}}"#);
     writer.ok(r#"{"finish": {"lookup": 1, "status": "failed", "summary": "said", "result": {"a": 1}, "exit_code": 3,
