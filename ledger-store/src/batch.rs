@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// Requests that share one commit at most.
 const MOST: usize = 256;
 
-/// A batch that is committed, or failed: what each request came to, and the newest event.
+/// A batch that is committed, or failed, and what each request came to.
 pub(crate) struct Batch {
     pub(crate) outcomes: Vec<(Arc<Job>, Result<Response, Error>)>,
     /// Whether it was committed.

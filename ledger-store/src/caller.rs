@@ -21,6 +21,19 @@ pub(crate) struct Caller {
 pub(crate) const LOCAL: &str = "local";
 
 impl Caller {
+    /// Somebody, for the tests of this crate.
+    #[cfg(test)]
+    pub(crate) fn of(owner: Option<&str>) -> Caller {
+        Caller {
+            owner: owner.map(Into::into),
+            runtime: "cli".into(),
+            executor: ExecutorSpec::External,
+            durability: None,
+            world: World::Real,
+            due: Vec::new(),
+        }
+    }
+
     pub(crate) fn scope(&self) -> Scope<'_> {
         Scope(self.owner.as_deref())
     }

@@ -1,5 +1,6 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
+use crate::batch::in_immediate;
 use crate::doubt;
 use crate::locks;
 use crate::mark;
@@ -296,6 +297,15 @@ impl Conn {
             self.doubtful.set(false);
         }
         Ok(())
+    }
+
+    /// A write transaction that nobody shares; whether it syncs is as [`Conn::sync`] was told.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
+        in_immediate(&self.sql, work).inspect_err(|failure| {
+            if let Failure::Storage(_) = failure {
+                self.doubt();
+            }
+        })
     }
 
     /// Makes the next commits sync, or not.

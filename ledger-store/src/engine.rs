@@ -7,7 +7,7 @@
 mod alone;
 mod replaced;
 
-use crate::batch::{Batch, in_immediate, in_transaction, transact};
+use crate::batch::{Batch, in_transaction, transact};
 use crate::caller::{Caller, Written};
 use crate::connection::{self, Conn, Place};
 use crate::fork;
@@ -344,7 +344,7 @@ impl Engine {
         let Ok(Some(_turn)) = writer.turnstile.enter(&deadline) else { return };
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
         let _ = writer.conn.sync(false);
-        let _ = in_immediate(writer.conn.sql(), |sql| sweep::opportune(sql, &due, &expired, everybody, &at));
+        let _ = writer.conn.alone(|sql| sweep::opportune(sql, &due, &expired, everybody, &at));
         self.strike();
     }
 

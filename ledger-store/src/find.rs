@@ -43,7 +43,7 @@ pub(crate) fn task(sql: &Connection, lookup: &Lookup, scope: Scope<'_>, purpose:
 
 /// What a tombstone says of a lookup that finds nothing.
 fn pruned(sql: &Connection, lookup: &Lookup, scope: Scope<'_>) -> Result<Option<Error>, Failure> {
-    let of = |query: &str, value: &dyn ToSql| prune::tombstone(sql, query, &[value, &scope.0]);
+    let of = |query: prune::Buried, value: &dyn ToSql| prune::tombstone(sql, query, &[value, &scope.0]);
     let by_id = prune::buried!("id = ?1 AND (?2 IS NULL OR owner = ?2)");
     let by_run = prune::buried!("run_id = ?1 AND (?2 IS NULL OR owner = ?2)");
     match lookup {

@@ -6,7 +6,7 @@ use crate::connection;
 use crate::world::World;
 use crate::{Ledger, OpenOptions};
 use bgledger_core::config::Durability;
-use bgledger_core::{Envelope, ExecutorSpec, List, Request, TaskPage};
+use bgledger_core::{Envelope, List, Request, TaskPage};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,17 +38,6 @@ const FILTERS: [(&str, &str); 23] = [
     (r#""since": 253402300799000"#, "one by one"),
     (r#""until": 1"#, ""),
 ];
-
-fn caller(owner: Option<&str>) -> Caller {
-    Caller {
-        owner: owner.map(Into::into),
-        runtime: "cli".into(),
-        executor: ExecutorSpec::External,
-        durability: None,
-        world: World::Real,
-        due: Vec::new(),
-    }
-}
 
 /// A ledger of twenty odd old tasks and as many common ones as are wanted, and its folder.
 fn ledger(common: i64) -> (tempfile::TempDir, PathBuf) {
@@ -127,7 +116,7 @@ fn pairs() -> impl Iterator<Item = String> {
 }
 
 fn page(sql: &Connection, list: &List, owner: Option<&str>) -> TaskPage {
-    let caller = caller(owner);
+    let caller = Caller::of(owner);
     super::list(sql, list, &caller, &caller.world.moment()).expect("a page")
 }
 
@@ -136,7 +125,7 @@ fn every_filter_takes_its_narrowest_way() {
     let (_folder, path) = ledger(8_000);
     let sql = open(&path);
     let way = |filters: &str| {
-        let filter = Filter::of(&sql, &request(filters), &caller(None)).expect("a filter");
+        let filter = Filter::of(&sql, &request(filters), &Caller::of(None)).expect("a filter");
         filter.way(&sql, i64::MAX, 50).expect("a way")
     };
     let plan = |text: &str, values: &[rusqlite::types::Value]| -> String {
@@ -275,10 +264,10 @@ fn notices_cost_no_more_where_there_are_many() {
             let request = Envelope::parse(request).request.expect("a request");
             count.store(0, Ordering::Relaxed);
             if let Request::NoticesClaim(claim) = &request {
-                let claimed = crate::notices::claim(&sql, claim, &caller(None), &at()).expect("a claim");
+                let claimed = crate::notices::claim(&sql, claim, &Caller::of(None), &at()).expect("a claim");
                 assert!(format!("{claimed:?}").contains("owner:eve"), "{claimed:?}");
             } else if let Request::Notices(notices) = &request {
-                crate::notices::list(&sql, notices, &caller(None), &at()).expect("a list");
+                crate::notices::list(&sql, notices, &Caller::of(None), &at()).expect("a list");
             }
             count.load(Ordering::Relaxed)
         };

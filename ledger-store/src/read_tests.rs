@@ -2,25 +2,13 @@
 
 use crate::caller::Caller;
 use crate::connection;
-use crate::world::World;
 use crate::{Ledger, OpenOptions};
 use bgledger_core::config::Durability;
-use bgledger_core::{Create, Envelope, ExecutorSpec, Lookup, TaskNumber, Tree};
+use bgledger_core::{Create, Envelope, Lookup, TaskNumber, Tree};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-fn caller(owner: Option<&str>) -> Caller {
-    Caller {
-        owner: owner.map(Into::into),
-        runtime: "cli".into(),
-        executor: ExecutorSpec::External,
-        durability: None,
-        world: World::Real,
-        due: Vec::new(),
-    }
-}
 
 /// Steps that a request takes, once its statements are prepared.
 fn steps(path: &Path, owner: Option<&str>, request: &str) -> u64 {
@@ -34,7 +22,7 @@ fn steps(path: &Path, owner: Option<&str>, request: &str) -> u64 {
         false
     };
     sql.progress_handler(1, Some(one_step)).expect("a handler");
-    let run = || super::execute(&sql, &request, &caller(owner)).expect("an answer");
+    let run = || super::execute(&sql, &request, &Caller::of(owner)).expect("an answer");
     run();
     count.store(0, Ordering::Relaxed);
     run();
@@ -103,7 +91,7 @@ fn a_tree_that_is_cut_says_so_and_counts_what_its_reader_may_see() {
     }
     let sql = Connection::open(&path).expect("a connection");
     let told = |owner: Option<&str>, most: u32| {
-        let (request, caller) = (Tree { lookup: Lookup::Number(TaskNumber(1)) }, caller(owner));
+        let (request, caller) = (Tree { lookup: Lookup::Number(TaskNumber(1)) }, Caller::of(owner));
         let report = super::tree(&sql, &request, most, &caller, &caller.world.moment()).expect("a tree");
         let labels: Vec<String> = report.top.children.into_iter().map(|child| child.task.task.label).collect();
         (labels.join(" "), report.truncated)

@@ -1,7 +1,6 @@
 //! A write transaction that is no request: nobody else shares it.
 
 use super::{CHECKPOINT_IN_TURN_PAGES, CHECKPOINT_PAGES, Engine, REOPENINGS, lock};
-use crate::batch::in_immediate;
 use crate::fork;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline};
@@ -59,12 +58,7 @@ impl Engine {
         }
         let _patience = turnstile::patience(*deadline);
         writer.conn.sync(true).map_err(explain)?;
-        let done = in_immediate(writer.conn.sql(), work).map_err(|failure| {
-            if let Failure::Storage(_) = failure {
-                writer.conn.doubt();
-            }
-            explain(failure)
-        })?;
+        let done = writer.conn.alone(work).map_err(explain)?;
         if !writer.conn.is_linked() {
             return Ok(Ended::Stranded(done));
         }

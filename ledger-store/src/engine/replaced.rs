@@ -1,7 +1,6 @@
 //! Files that were replaced under open connections.
 
 use super::{Engine, Writing, lock};
-use crate::batch::in_immediate;
 use crate::connection::Conn;
 use crate::salvage;
 use crate::sqlite::{self, Failure, Phase};
@@ -51,7 +50,7 @@ impl Engine {
         let _patience = turnstile::patience(*deadline);
         writer.conn.sync(true).map_err(explain)?;
         let bring_back = |sql: &Connection| owed.iter().try_for_each(|wreck| salvage::bring_back(sql, wreck));
-        in_immediate(writer.conn.sql(), bring_back).map_err(explain)?;
+        writer.conn.alone(bring_back).map_err(explain)?;
         if writer.conn.is_in_place() {
             owed.clear();
             self.owes.store(false, Ordering::Release);

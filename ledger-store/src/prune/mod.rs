@@ -7,7 +7,7 @@
 mod tombstone;
 
 use tombstone::bury_flow;
-pub(crate) use tombstone::{Series, buried, flow_tombstone, is_pruned, next, next_of, next_seq, tombstone};
+pub(crate) use tombstone::{Buried, Series, buried, flow_tombstone, is_pruned, next, next_of, next_seq, tombstone};
 
 use crate::caller::{Caller, Written};
 use crate::config;

@@ -5,21 +5,36 @@ use crate::sqlite::Failure;
 use bgledger_core::{Error, FlowId, FlowNumber, FlowStatus, Millis, Moment, Status, TaskId, TaskNumber};
 use rusqlite::{Connection, OptionalExtension};
 
-/// A select of what [`tombstone`] reads, with a test.
+/// A select of what [`tombstone`] reads: see [`buried`].
+#[derive(Clone, Copy)]
+pub(crate) struct Buried(&'static str);
+
+/// The select of a tombstone with a test.
 macro_rules! buried {
     ($test:literal) => {
-        concat!("SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE ", $test, " LIMIT 1")
+        $crate::prune::Buried::new(concat!(
+            "SELECT number, id, status, ended_at, pruned_at FROM tombstone WHERE ",
+            $test,
+            " LIMIT 1"
+        ))
     };
 }
 pub(crate) use buried;
 
+impl Buried {
+    /// For [`buried`] alone.
+    pub(crate) const fn new(query: &'static str) -> Buried {
+        Buried(query)
+    }
+}
+
 /// What is left of a pruned task that a query of [`buried`] finds, as the error that tells of it.
 pub(crate) fn tombstone(
     sql: &Connection,
-    query: &str,
+    query: Buried,
     values: &[&dyn rusqlite::types::ToSql],
 ) -> Result<Option<Error>, Failure> {
-    let found = sql.prepare_cached(query)?.query_row(values, |row| {
+    let found = sql.prepare_cached(query.0)?.query_row(values, |row| {
         let (number, id, code): (i64, [u8; 16], u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
         Ok(Error::Pruned {
             number: TaskNumber(count(number)),
