@@ -126,7 +126,7 @@ impl Handle {
         let ledger = self.ledger(py)?;
         let answered = py.detach(move || ledger.request(request)).map_err(|error| exception(py, &error))?;
         match Create::reply(answered) {
-            Some(created) => created_now(py, &created, kept),
+            Some(created) => created_now(py, created, kept),
             None => Err(exception(py, &Error::internal("another command than create"))),
         }
     }
@@ -164,7 +164,7 @@ impl Handle {
             start: start.then(|| ClaimSpec { lease: span(lease), ..ClaimSpec::default() }),
             ..Create::default()
         };
-        created_now(py, &self.call(py, create)?, kept)
+        created_now(py, self.call(py, create)?, kept)
     }
 
     /// Claims a task for this process.
@@ -183,14 +183,14 @@ impl Handle {
         kept: &Kept<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let Recorded { changed, task: view, .. } = self.call(py, by_this_process(py, task, lease)?)?;
-        let task = &view.task;
         if !changed {
+            let task = &view.task;
             let executor = task.executor.clone().map(Box::new);
             let (number, attempt, started_at) = (task.number, task.attempt, task.attempt_started_at);
             return Err(exception(py, &Error::AlreadyRunning { number, attempt, executor, started_at }));
         }
-        kept.append((true, task.number.0))?;
-        told::task(py, &view)
+        kept.append((true, view.task.number.0))?;
+        told::task(py, view)
     }
 
     /// Reports how far the work is.
@@ -276,7 +276,7 @@ impl Handle {
     #[pyo3(signature = (task, /))]
     fn show<'py>(&self, py: Python<'py>, task: &Given<'py>) -> PyResult<Bound<'py, PyAny>> {
         let lookup: Lookup = lookup(py, "lookup", task)?;
-        told::task(py, &self.call(py, Show::from(lookup))?.task)
+        told::task(py, self.call(py, Show::from(lookup))?.task)
     }
 }
 
@@ -298,7 +298,7 @@ impl Handle {
 
     fn record<'py, C: Call<Reply = Recorded> + Send>(&self, py: Python<'py>, call: C) -> Told<'py> {
         let Recorded { changed, cancel_requested, deadline_passed, task } = self.call(py, call)?;
-        Ok((changed, cancel_requested, deadline_passed, told::task(py, &task)?))
+        Ok((changed, cancel_requested, deadline_passed, told::task(py, task)?))
     }
 }
 
@@ -310,15 +310,11 @@ impl Drop for Handle {
     }
 }
 
-fn created_now<'py>(
-    py: Python<'py>,
-    answer: &Created,
-    kept: Option<&Kept<'py>>,
-) -> PyResult<(bool, Bound<'py, PyAny>)> {
+fn created_now<'py>(py: Python<'py>, answer: Created, kept: Option<&Kept<'py>>) -> PyResult<(bool, Bound<'py, PyAny>)> {
     if let Some(kept) = kept {
         kept.append((answer.created, answer.task.task.number.0))?;
     }
-    Ok((answer.created, told::task(py, &answer.task)?))
+    Ok((answer.created, told::task(py, answer.task)?))
 }
 
 fn by_this_process(py: Python<'_>, task: &Given<'_>, lease: Option<i64>) -> PyResult<Start> {

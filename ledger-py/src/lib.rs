@@ -21,6 +21,9 @@ mod _core {
     #[pymodule_export]
     use crate::ledger::Handle;
 
+    #[pymodule_export]
+    use crate::told::Told;
+
     /// The version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

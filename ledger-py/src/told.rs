@@ -38,7 +38,7 @@ impl Makers {
             let status = types.getattr("Status")?;
             let statuses = Status::ALL.into_iter().map(|each| Ok((each, status.call1((each.as_str(),))?.unbind())));
             Ok(Makers {
-                task: types.getattr("Task")?.getattr("_of")?.unbind(),
+                task: types.getattr("Task")?.getattr("_told")?.unbind(),
                 absent: types.getattr("ABSENT")?.cast_into::<PyDict>()?.unbind(),
                 cancel: class("Cancel")?,
                 progress: class("Progress")?,
@@ -57,11 +57,22 @@ impl Makers {
     }
 }
 
-/// A task.
-pub(crate) fn task<'py>(py: Python<'py>, view: &TaskView) -> PyResult<Bound<'py, PyAny>> {
-    let makers = Makers::of(py)?;
-    let fields = Teller { py, makers, last: None }.fields(view)?;
-    makers.task.bind(py).call1((fields,))
+/// A task, whose fields are made once the first of them is asked for: most that record look at its number at most.
+pub(crate) fn task(py: Python<'_>, view: TaskView) -> PyResult<Bound<'_, PyAny>> {
+    let number = view.task.number.0;
+    Makers::of(py)?.task.bind(py).call1((Told(view), number))
+}
+
+/// What the ledger told of a task.
+#[pyclass(frozen, module = "bgledger._core")]
+pub(crate) struct Told(TaskView);
+
+#[pymethods]
+impl Told {
+    /// Every field of `bgledger.Task` by its name.
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        Teller { py, makers: Makers::of(py)?, last: None }.fields(&self.0)
+    }
 }
 
 /// Tells one task: its times are often the same, and made once.
@@ -85,7 +96,7 @@ macro_rules! tell {
     (@ $name:ident $value:expr) => { $value };
 }
 
-type Told<'py> = PyResult<Option<Bound<'py, PyAny>>>;
+type Made<'py> = PyResult<Option<Bound<'py, PyAny>>>;
 
 impl<'py> Teller<'py> {
     /// Every field by its name. A field that the core's record gains is missed here by the compiler.
@@ -173,7 +184,7 @@ impl<'py> Teller<'py> {
         found.map(|(_, member)| member.bind(self.py))
     }
 
-    fn time(&mut self, at: Option<Millis>) -> Told<'py> {
+    fn time(&mut self, at: Option<Millis>) -> Made<'py> {
         let Some(at) = at else { return Ok(None) };
         if let Some((_, made)) = self.last.as_ref().filter(|(last, _)| *last == at) {
             return Ok(Some(made.clone()));
@@ -183,11 +194,11 @@ impl<'py> Teller<'py> {
         Ok(Some(made))
     }
 
-    fn span(&self, span: Option<Span>) -> Told<'py> {
+    fn span(&self, span: Option<Span>) -> Made<'py> {
         span.map(|span| self.makers.span.bind(self.py).call1((span.ms(),))).transpose()
     }
 
-    fn json(&self, json: Option<&Json>) -> Told<'py> {
+    fn json(&self, json: Option<&Json>) -> Made<'py> {
         json.map(|json| self.makers.json.bind(self.py).call1((json.as_str(),))).transpose()
     }
 
@@ -197,23 +208,23 @@ impl<'py> Teller<'py> {
         Ok(map)
     }
 
-    fn cancel(&mut self, cancel: Option<&Cancel>) -> Told<'py> {
+    fn cancel(&mut self, cancel: Option<&Cancel>) -> Made<'py> {
         let Some(Cancel { requested_at, by, why, told_at }) = cancel else { return Ok(None) };
         let (requested_at, told_at) = (self.time(Some(*requested_at))?, self.time(*told_at)?);
         self.makers.cancel.bind(self.py).call1((requested_at, by, why, told_at)).map(Some)
     }
 
-    fn progress(&self, progress: Option<&ProgressPoint>) -> Told<'py> {
+    fn progress(&self, progress: Option<&ProgressPoint>) -> Made<'py> {
         let Some(ProgressPoint { text, current, total, unit }) = progress else { return Ok(None) };
         self.makers.progress.bind(self.py).call1((text, current, total, unit)).map(Some)
     }
 
-    fn failure(&self, failure: Option<&Failure>) -> Told<'py> {
+    fn failure(&self, failure: Option<&Failure>) -> Made<'py> {
         let Some(Failure { kind, message, detail }) = failure else { return Ok(None) };
         self.makers.failure.bind(self.py).call1((kind, message, detail)).map(Some)
     }
 
-    fn output(&self, output: Option<&Output>) -> Told<'py> {
+    fn output(&self, output: Option<&Output>) -> Made<'py> {
         let Some(Output { tail, bytes, truncated }) = output else { return Ok(None) };
         self.makers.output.bind(self.py).call1((tail, bytes, truncated)).map(Some)
     }
@@ -226,7 +237,7 @@ impl<'py> Teller<'py> {
         Ok(map)
     }
 
-    fn usage(&self, usage: Option<&Usage>) -> Told<'py> {
+    fn usage(&self, usage: Option<&Usage>) -> Made<'py> {
         let Some(Usage { tokens_in, tokens_out, tokens_cached, cost, tool_calls }) = usage else { return Ok(None) };
         let costs = PyDict::new(self.py);
         cost.iter().try_for_each(|(currency, micros)| costs.set_item(currency, micros))?;
@@ -234,7 +245,7 @@ impl<'py> Teller<'py> {
         self.makers.usage.bind(self.py).call1(told).map(Some)
     }
 
-    fn executor(&self, executor: Option<&Executor>) -> Told<'py> {
+    fn executor(&self, executor: Option<&Executor>) -> Made<'py> {
         let Some(Executor { machine, boot, pid_namespace, pid, started, nonce, group }) = executor else {
             return Ok(None);
         };

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import inspect
 import json
 import os
@@ -426,3 +428,30 @@ def test_a_ledger_is_copied_saved_and_of_this_format(ledger: bgledger.Ledger, tm
     assert saved.tasks == {"found": 1, "recovered": 1, "lost": 0, "unknown": False}
     assert ledger.migrate(dry_run=True) == bgledger.MigrateReport(1, 1, False, None)
     assert ledger.doctor(quick=True).healthy
+
+
+def test_a_task_is_the_same_whatever_is_asked_of_it_first(ledger: bgledger.Ledger) -> None:
+    number = ledger.create("fetch the report", run_id="r", metadata={"pages": 3}).number
+    first = ledger.get(number)
+    ways: list[Callable[[bgledger.Task], bgledger.Task]] = [
+        copy.copy,
+        copy.deepcopy,
+        lambda task: pickle.loads(pickle.dumps(task)),
+        dataclasses.replace,
+        lambda task: bgledger.Task.from_dict(task.to_dict()),
+        lambda task: task,
+    ]
+    for way in ways:
+        assert way(ledger.get(number)) == first
+    assert hash(ledger.get(number)) == hash(first) and repr(ledger.get(number)) == repr(first)
+    again = ledger.create("fetch the report", run_id="r", metadata={"pages": 3})
+    assert again.created is False and again == first and ledger.get(number).created is None
+    with pytest.raises(AttributeError, match="no attribute 'numbr'"):
+        getattr(ledger.get(number), "numbr")
+    shared, labels = ledger.get(number), set()
+    threads = [threading.Thread(target=lambda: labels.add(shared.label)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert labels == {"fetch the report"}

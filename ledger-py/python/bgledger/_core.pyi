@@ -1,10 +1,10 @@
 from os import PathLike
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 from ._types import Task
 
-__all__ = ["Handle", "LONGEST_SPAN", "VERSION", "default_lease", "default_path", "span"]
+__all__ = ["Handle", "LONGEST_SPAN", "Told", "VERSION", "default_lease", "default_path", "span"]
 
 VERSION: Final[str]
 LONGEST_SPAN: Final = 3162240000000
@@ -12,6 +12,10 @@ LONGEST_SPAN: Final = 3162240000000
 def default_lease() -> int | None: ...
 def default_path() -> Path: ...
 def span(text: str) -> int | None: ...
+@final
+class Told:
+    def fields(self) -> dict[str, Any]: ...
+
 @final
 class Handle:
     def __new__(

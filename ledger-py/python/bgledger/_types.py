@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._base import Candidate, Executor, Group, Record
 from ._generated import Status
 from ._time import parse_time, span_of_ms, time_of_ms
+
+if TYPE_CHECKING:
+    from ._core import Told
 
 __all__ = [
     "ABSENT",
@@ -171,10 +174,31 @@ class Task(Record):
 
     @classmethod
     def _of(cls, fields: dict[str, Any]) -> Task:
-        """A task of all its fields, as the extension tells them."""
+        """A task of all its fields."""
         task = object.__new__(cls)
         object.__setattr__(task, "__dict__", fields)
         return task
+
+    @classmethod
+    def _told(cls, told: Told, number: int) -> Task:
+        """A task as the extension tells it: the other fields are made once one of them is asked for."""
+        return cls._of({_TOLD: told, "number": number})
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Whoever comes here found nothing under that name: fields are missing, or were until a moment ago.
+            fields = self.__dict__
+            if (told := fields.get(_TOLD)) is not None:
+                fields.update(told.fields())
+                fields.pop(_TOLD, None)
+            if name in fields:
+                return fields[name]
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        _id = self.id
+        return dict(self.__dict__)
 
     @classmethod
     def from_dict(cls, value: dict[str, Any]) -> Task:
@@ -201,6 +225,9 @@ class Task(Record):
             return None
         return self.ended_at - self.started_at
 
+
+_TOLD = "_told_by"
+"""Where a task keeps what its fields are made of, as long as nobody asked for one."""
 
 ABSENT: dict[str, Any] = {name: None for name in Task.__dataclass_fields__ if name != "created"}
 """Every field of a task, absent: what the extension begins with."""
