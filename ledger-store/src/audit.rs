@@ -220,8 +220,9 @@ pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Mom
 }
 
 fn order(finding: &Finding) -> impl Ord + '_ {
-    let since = finding.since.unwrap_or(Millis::EPOCH);
-    (Reverse(finding.severity), since, finding.number, finding.flow, &finding.subject)
+    // What has no age comes last.
+    let age = (finding.since.is_none(), finding.since);
+    (Reverse(finding.severity), age, finding.number, finding.flow, &finding.subject)
 }
 
 fn causes(findings: &[Finding]) -> Vec<Cause> {
