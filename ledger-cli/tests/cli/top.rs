@@ -112,6 +112,20 @@ fn it_stops_and_goes_on_as_a_job_and_heeds_a_new_size() {
 }
 
 #[test]
+fn what_cannot_be_read_is_said_for_as_long_as_it_cannot() {
+    let scene = scene();
+    let mut pty = Pty::start(&scene.command(["top"]), SIZE);
+    pty.until_text("its child");
+    std::fs::rename(scene.path("ledger.db"), scene.path("elsewhere.db")).unwrap();
+    let screen = pty.until_text("error: there is no ledger");
+    assert!(screen.contains("its child"), "what was read before stays: {screen}");
+    std::fs::rename(scene.path("elsewhere.db"), scene.path("ledger.db")).unwrap();
+    pty.until("the help again", |screen| screen.contains("its child") && screen.contains("q quit"));
+    pty.type_keys("q");
+    assert!(pty.wait().success());
+}
+
+#[test]
 fn without_a_terminal_it_is_one_frame() {
     let scene = scene();
     let once = scene.run(["top"]);
