@@ -152,6 +152,8 @@ pub(crate) fn acknowledge(
         if until <= at.now {
             return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
         }
+    }
+    if request.until.is_some() || caller.owner.is_some() {
         is_there(sql, subject, caller)?;
     }
     let before = known(sql, at)?.remove(&(code.clone(), subject.clone()));
@@ -175,14 +177,22 @@ pub(crate) fn acknowledge(
     Ok(Written { response: Response::Acknowledge(Acknowledged { changed, acknowledged: after }), wrote: changed })
 }
 
-/// Refuses a task or a flow that is not there: what is known of it would be known of nothing.
+/// Refuses a task or a flow that is not there: what is known of it would be known of nothing. What is about neither is
+/// the operator's.
 fn is_there(sql: &Connection, subject: &str, caller: &Caller) -> Result<(), Failure> {
     let number = |mark: char| subject.strip_prefix(mark).and_then(|number| number.parse().ok());
-    if let Some(number) = number('#') {
-        find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
-    }
-    if let Some(number) = number('F') {
-        flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
+    match (number('#'), number('F')) {
+        (Some(number), _) => {
+            find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
+        }
+        (None, Some(number)) => {
+            flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
+        }
+        (None, None) if caller.owner.is_some() => {
+            let why = "what is about no task or flow is the operator's".into();
+            return Err(Error::NotAvailable { what: "acknowledge".into(), why }.into());
+        }
+        (None, None) => {}
     }
     Ok(())
 }

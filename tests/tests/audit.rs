@@ -131,6 +131,27 @@ fn one_odd_flow_hides_no_other_and_holds_up_no_task() {
     process.end();
 }
 
+/// However many flows hang, maintenance ends those of its preview, a batch at a time.
+#[test]
+fn more_flows_than_a_batch_are_ended_as_previewed() {
+    let scratch = Scratch::in_memory();
+    let ledger = scratch.ledger();
+    let mut process = Piped::on(&ledger);
+    for goal in 0..251 {
+        let flow = json!({"flow_create": {"goal": goal.to_string(), "controller": "weekly", "running": true}});
+        process.ok(&flow.to_string());
+    }
+    assert_eq!(process.ok(r#"{"flow_cancel": {"flow": "F1"}}"#)["flow"]["status"], "cancelled");
+    ask_sqlite(&ledger, "UPDATE flow SET cancel = (SELECT cancel FROM flow WHERE number = 1) WHERE number > 1");
+    assert_eq!(codes(&ledger, false).len(), 250);
+    let preview = process.ok(r#"{"maintenance": {}}"#);
+    assert_eq!(preview["flows"].as_array().map(Vec::len), Some(250));
+    assert_eq!(process.ok(r#"{"maintenance": {"apply": true}}"#)["flows"], preview["flows"]);
+    assert_eq!(process.ok(r#"{"maintenance": {"apply": true}}"#)["flows"], json!([]));
+    assert_eq!(codes(&ledger, true), []);
+    process.end();
+}
+
 /// What is recovered can be read, whatever an edit left of it; what is missing is told.
 #[test]
 fn what_is_recovered_of_an_edited_ledger_is_read_and_what_is_not_is_told() {
