@@ -148,10 +148,8 @@ pub(crate) fn acknowledge(
     at: &Moment,
 ) -> Result<Written, Failure> {
     let (code, subject) = (&request.code, &request.subject);
-    if let Some(until) = request.until {
-        if until <= at.now {
-            return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
-        }
+    if let Some(until) = request.until.filter(|until| *until <= at.now) {
+        return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
     }
     if request.until.is_some() || caller.owner.is_some() {
         is_there(sql, subject, caller)?;
