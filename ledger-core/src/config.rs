@@ -86,6 +86,8 @@ pub const RETENTION_KIND: &str = "retention_kind.";
 pub const RETENTION_STATUS: &str = "retention_status.";
 /// How many ended tasks stay at most.
 pub const RETENTION_COUNT: &str = "retention_count";
+/// The same for a runtime's.
+pub const RETENTION_COUNT_FAMILY: &str = "retention_count.";
 /// Of how many bytes the ledger is at most; older tasks go for it.
 pub const RETENTION_BYTES: &str = "retention_bytes";
 /// Which tasks a subscriber hears of, by the subscriber's name.
@@ -94,7 +96,7 @@ pub const SUBSCRIBER: &str = "subscriber.";
 pub const CANCEL_HOOK: &str = "cancel_hook.";
 
 /// Every key there is.
-pub const KEYS: [Key; 24] = [
+pub const KEYS: [Key; 25] = [
     Key {
         name: AUDIT_CANCEL,
         kind: Kind::Threshold,
@@ -220,6 +222,12 @@ pub const KEYS: [Key; 24] = [
         kind: Kind::Count,
         default: None,
         help: "how many ended tasks stay at most: the oldest go before their time",
+    },
+    Key {
+        name: "retention_count.*",
+        kind: Kind::Count,
+        default: None,
+        help: "the same for a runtime's tasks, as in retention_count.cron",
     },
     Key {
         name: "retention_kind.*",

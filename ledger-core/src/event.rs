@@ -441,6 +441,9 @@ pub struct Progress {
     /// What to fill in.
     #[serde(skip_serializing_if = "Fill::is_empty")]
     pub fill: Fill,
+    /// When it was said, if that was before it was recorded here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_at: Option<Millis>,
 }
 
 /// Tells a `null` that is given from a field that is absent.

@@ -211,7 +211,7 @@ fn report(task: &mut Task, progress: &Progress, at: Millis) {
     }
     spend(task, progress.usage.as_ref());
     task.artifacts.extend(progress.artifacts.clone());
-    task.progress_at = Some(at);
+    task.progress_at = Some(progress.reported_at.unwrap_or(at));
     task.progress_reports = task.progress_reports.saturating_add(1);
     fill(task, &progress.fill);
 }

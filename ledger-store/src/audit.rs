@@ -10,7 +10,9 @@ use crate::sqlite::Failure;
 use crate::sweep;
 use crate::verify;
 use crate::world::World;
-use bgledger_core::audit::{self, Acknowledgement, Finding, RULES, Severity, Shape, Threshold, Thresholds, Waiting};
+use bgledger_core::audit::{
+    self, Acknowledgement, Code, Finding, RULES, Severity, Shape, Threshold, Thresholds, Waiting,
+};
 use bgledger_core::{
     Acknowledge, Acknowledged, Audit, AuditReport, AuditSummary, Cause, Error, FlowLookup, FlowNumber, Liveness,
     Lookup, Millis, Moment, Response, Status, TaskNumber, bounds,
@@ -65,7 +67,9 @@ fn examine(
             }
         }
     }
-    flows::audit(sql, scope, at, &thresholds)?.into_iter().for_each(&mut found);
+    // What cannot be read is told once: by the proof, if there is one.
+    let is_told = |finding: &Finding| deep && finding.code == Code::RowDiffers.rule().word;
+    flows::audit(sql, scope, at, &thresholds)?.into_iter().filter(|told| !is_told(told)).for_each(&mut found);
     if deep {
         verify::examine(sql, scope, |problem| found(problem.finding()))?;
     }
@@ -144,10 +148,10 @@ pub(crate) fn acknowledge(
     at: &Moment,
 ) -> Result<Written, Failure> {
     let (code, subject) = (&request.code, &request.subject);
-    if let Some(until) = request.until {
-        if until <= at.now {
-            return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
-        }
+    if let Some(until) = request.until.filter(|until| *until <= at.now) {
+        return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
+    }
+    if request.until.is_some() || caller.owner.is_some() {
         is_there(sql, subject, caller)?;
     }
     let before = known(sql, at)?.remove(&(code.clone(), subject.clone()));
@@ -171,14 +175,22 @@ pub(crate) fn acknowledge(
     Ok(Written { response: Response::Acknowledge(Acknowledged { changed, acknowledged: after }), wrote: changed })
 }
 
-/// Refuses a task or a flow that is not there: what is known of it would be known of nothing.
+/// Refuses a task or a flow that is not there: what is known of it would be known of nothing. What is about neither is
+/// the operator's.
 fn is_there(sql: &Connection, subject: &str, caller: &Caller) -> Result<(), Failure> {
     let number = |mark: char| subject.strip_prefix(mark).and_then(|number| number.parse().ok());
-    if let Some(number) = number('#') {
-        find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
-    }
-    if let Some(number) = number('F') {
-        flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
+    match (number('#'), number('F')) {
+        (Some(number), _) => {
+            find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
+        }
+        (None, Some(number)) => {
+            flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
+        }
+        (None, None) if caller.owner.is_some() => {
+            let why = "what is about no task or flow is the operator's".into();
+            return Err(Error::NotAvailable { what: "acknowledge".into(), why }.into());
+        }
+        (None, None) => {}
     }
     Ok(())
 }
@@ -216,8 +228,9 @@ pub(crate) fn audit(sql: &Connection, request: &Audit, caller: &Caller, at: &Mom
 }
 
 fn order(finding: &Finding) -> impl Ord + '_ {
-    let since = finding.since.unwrap_or(Millis::EPOCH);
-    (Reverse(finding.severity), since, finding.number, finding.flow, &finding.subject)
+    // What has no age comes last.
+    let age = (finding.since.is_none(), finding.since);
+    (Reverse(finding.severity), age, finding.number, finding.flow, &finding.subject)
 }
 
 fn causes(findings: &[Finding]) -> Vec<Cause> {

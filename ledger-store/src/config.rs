@@ -5,7 +5,7 @@ use crate::sqlite::Failure;
 use bgledger_core::audit::Thresholds;
 use bgledger_core::config::{
     self, CANCEL_HOOK, DURABILITY, Durability, KEYS, NOTIFY, NOTIFY_OWNER, PROGRESS_INTERVAL, RETENTION_BYTES,
-    RETENTION_COUNT, SUBSCRIBER,
+    RETENTION_COUNT, RETENTION_COUNT_FAMILY, SUBSCRIBER,
 };
 use bgledger_core::retention::Retention;
 use bgledger_core::{Config, ConfigReply, Filter, NotifyPolicy, Response, Setting, Span, Subscriber, runtime};
@@ -60,6 +60,13 @@ pub(crate) fn retention(sql: &Connection) -> Result<Retention, Failure> {
 pub(crate) fn most(sql: &Connection) -> Result<(Option<u64>, Option<u64>), Failure> {
     let number = |key: &str| Ok::<_, Failure>(value(sql, key)?.and_then(|text| text.parse().ok()));
     Ok((number(RETENTION_COUNT)?, number(RETENTION_BYTES)?))
+}
+
+/// How many ended tasks of a runtime stay at most, where that is set.
+pub(crate) fn most_of_runtimes(sql: &Connection) -> Result<BTreeMap<String, u64>, Failure> {
+    let read =
+        |(key, text): (String, String)| Some((key.strip_prefix(RETENTION_COUNT_FAMILY)?.into(), text.parse().ok()?));
+    Ok(set(sql, RETENTION_COUNT_FAMILY, "retention_count/")?.into_iter().filter_map(read).collect())
 }
 
 /// The command that is told of a cancel of a runtime's tasks, if there is one.

@@ -430,7 +430,7 @@ fn maintain(
     let held = loop {
         let due = engine.read(patience, |sql| sweep::batch(sql, caller, &caller.world.moment()))?;
         let report = apply(due)?;
-        let is_over = report.changes.is_empty();
+        let is_over = report.changes.is_empty() && report.flows.is_empty();
         changes.extend(report.changes);
         if is_over {
             break report.held;

@@ -52,7 +52,8 @@ fn listen(sql: &Connection, request: &Reconcile, caller: &Caller, at: &Moment) -
         let mut statement = sql.prepare_cached(&running)?;
         let mut rows = statement.query((&request.runtime, caller.scope().0))?;
         while let Some(row) = rows.next()? {
-            let stored = row::read_sound(sql, row)?;
+            // One odd row, which the audit tells of, does not keep the others from being settled.
+            let Ok(stored) = row::read_or_say(sql, row)? else { continue };
             said.words.entry(stored.task.number).or_insert((stored, Word::Unknown(as_of)));
         }
     }

@@ -1,23 +1,42 @@
 //! Proof that the ledger agrees with itself: every row equals the fold of its events, and nothing hangs loose.
 
 use crate::find::Scope;
+use crate::flows;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
-use bgledger_core::audit::{Code, Finding, unproved};
-use bgledger_core::{Event, Folded, Seq, TaskNumber, VerifyReport, fold, same_but_for_heartbeats, says_the_same};
+use bgledger_core::audit::{Code, Finding, unproved, unreadable_flow};
+use bgledger_core::{
+    Event, FlowNumber, Folded, Seq, TaskNumber, VerifyReport, fold, same_but_for_heartbeats, says_the_same,
+};
 use rusqlite::{Connection, ffi};
 
 /// Problems told; there may be more.
 const PROBLEMS: usize = 1_000;
 
-/// Anti-joins and counts that must be empty or equal: what is wrong, and a query for it.
-const LOOSE_ENDS: [(&str, &str); 8] = [
-    ("events without a task", "SELECT count(*) FROM event WHERE task NOT IN (SELECT number FROM task)"),
+/// Anti-joins, which must be empty: what is wrong, and whom it is wrong with.
+const ORPHANS: [(&str, &str); 5] = [
+    ("events without a task", "SELECT 'event ' || seq FROM event WHERE task NOT IN (SELECT number FROM task)"),
     (
         "notices without a task",
-        "SELECT count(*) FROM notice WHERE letter IS NULL AND task NOT IN (SELECT number FROM task)",
+        "SELECT '#' || task FROM notice WHERE letter IS NULL AND task NOT IN (SELECT number FROM task)",
     ),
+    (
+        "tasks whose parent is gone",
+        "SELECT '#' || number FROM task WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM task)",
+    ),
+    (
+        "tasks of a flow that is gone",
+        "SELECT '#' || number FROM task WHERE flow IS NOT NULL AND flow NOT IN (SELECT id FROM flow)",
+    ),
+    (
+        "flows that mirror a task which is gone",
+        "SELECT 'F' || number FROM flow WHERE mirrors IS NOT NULL AND mirrors NOT IN (SELECT id FROM task)",
+    ),
+];
+
+/// Counts that must be equal: what is wrong, and by how much.
+const COUNTS: [(&str, &str); 3] = [
     (
         "counts that differ from what a listing counts",
         "SELECT count(*) FROM (
@@ -36,39 +55,42 @@ const LOOSE_ENDS: [(&str, &str); 8] = [
         "SELECT coalesce(max(seq) - pruned.value - count(*), 0)
             FROM event, (SELECT value FROM meta WHERE key = 'pruned_seq') AS pruned WHERE seq > pruned.value",
     ),
-    (
-        "parents that are gone",
-        "SELECT count(*) FROM task WHERE parent IS NOT NULL AND parent NOT IN (SELECT id FROM task)",
-    ),
-    (
-        "tasks of a flow that is gone",
-        "SELECT count(*) FROM task WHERE flow IS NOT NULL AND flow NOT IN (SELECT id FROM flow)",
-    ),
-    (
-        "flows that mirror a task which is gone",
-        "SELECT count(*) FROM flow WHERE mirrors IS NOT NULL AND mirrors NOT IN (SELECT id FROM task)",
-    ),
 ];
+
+/// Orphans of a kind that are named.
+const NAMED: usize = 5;
+
+/// What a problem is about.
+enum About {
+    Task(TaskNumber),
+    Flow(FlowNumber),
+    Ledger,
+}
 
 /// One thing that a proof found.
 pub(crate) struct Problem {
     code: Code,
-    task: Option<TaskNumber>,
+    about: About,
     text: String,
 }
 
 impl Problem {
     /// As the audit tells it.
     pub(crate) fn finding(self) -> Finding {
-        unproved(self.code, self.task, self.text)
+        match self.about {
+            About::Task(number) => unproved(self.code, Some(number), self.text),
+            About::Flow(number) => unreadable_flow(number, self.text),
+            About::Ledger => unproved(self.code, None, self.text),
+        }
     }
 
     /// In words, and whether it is a loose end; `None`: what a newer version wrote is kept, not wrong.
     pub(crate) fn told(self) -> Option<(String, bool)> {
-        let Problem { code, task, text } = self;
-        let told = match task {
-            Some(number) => format!("{number}: {text}"),
-            None => text,
+        let Problem { code, about, text } = self;
+        let told = match about {
+            About::Task(number) => format!("{number}: {text}"),
+            About::Flow(number) => format!("{number}: {text}"),
+            About::Ledger => text,
         };
         (code != Code::UnknownWord).then_some((told, code == Code::LooseEnd))
     }
@@ -79,7 +101,7 @@ impl Problem {
     }
 
     fn of(code: Code, task: TaskNumber, text: String) -> Problem {
-        Problem { code, task: Some(task), text }
+        Problem { code, about: About::Task(task), text }
     }
 }
 
@@ -168,15 +190,39 @@ pub(crate) fn examine(
             Err(other) => return Err(other),
         }
     }
+    flows::prove(sql, scope, |number, text| {
+        tell(Problem { code: Code::RowDiffers, about: About::Flow(number), text })
+    })?;
     if scope.0.is_none() {
-        for (what, query) in LOOSE_ENDS {
+        let mut loose = |text: String| tell(Problem { code: Code::LooseEnd, about: About::Ledger, text });
+        for (what, query) in ORPHANS {
+            if let Some((count, names)) = orphans(sql, query)? {
+                loose(format!("{count} {what}: {names}"));
+            }
+        }
+        for (what, query) in COUNTS {
             let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
             if count != 0 {
-                tell(Problem { code: Code::LooseEnd, task: None, text: format!("{count} {what}") });
+                loose(format!("{count} {what}"));
             }
         }
     }
     Ok((tasks, events))
+}
+
+/// How many there are, if any, and the names of the first.
+fn orphans(sql: &Connection, query: &str) -> Result<Option<(u64, String)>, Failure> {
+    let mut statement = sql.prepare(query)?;
+    let mut rows = statement.query([])?;
+    let (mut count, mut names) = (0, Vec::new());
+    while let Some(row) = rows.next()? {
+        count += 1;
+        if names.len() < NAMED {
+            names.push(row.get::<_, String>(0)?);
+        }
+    }
+    let more = if count > NAMED as u64 { ", …" } else { "" };
+    Ok((count > 0).then(|| (count, format!("{}{more}", names.join(", ")))))
 }
 
 /// The fields in which a row and its fold differ, by their JSON.

@@ -5,6 +5,7 @@ use bgledger_core::{
 };
 use bgledger_store::{Ledger, OpenOptions};
 use bgledger_tests::history::{ask_sqlite, assert_sound};
+use bgledger_tests::json;
 use bgledger_tests::pipe;
 use bgledger_tests::scratch::Scratch;
 use std::fs;
@@ -218,6 +219,15 @@ fn what_is_no_whole_export_is_refused_and_makes_no_ledger() {
     let edited = text.replacen("\"attempt\":1,", "\"attempt\":2,", 1);
     assert_ne!(edited, text);
     assert_eq!(refused(&edited), ErrorCode::InvalidValue);
+    // Nor is what could not be read again.
+    for (record, column, value) in [("task", "metadata", "oops"), ("flow", "state", "{oops"), ("flow", "cancel", "[7]")]
+    {
+        let mut lines: Vec<serde_json::Value> = lines.iter().map(|line| json::parse(line).expect("JSON")).collect();
+        let line = lines.iter_mut().find(|line| line[record].is_object()).expect("one of these");
+        line[record][column] = value.into();
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        assert_eq!(refused(&text), ErrorCode::InvalidValue, "{record}.{column}");
+    }
     assert_eq!(ask_sqlite(&other.ledger(), "SELECT count(*) FROM task"), "0");
     let owners = OpenOptions { owner: Some("o0".into()), ..OpenOptions::default() };
     let owners = Ledger::open(&one.ledger(), owners).expect("a ledger");

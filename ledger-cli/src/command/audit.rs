@@ -42,8 +42,8 @@ impl Audit {
             severity,
             code: self.code,
             limit: Some(self.limit),
-            acknowledged: false,
-            deep: false,
+            acknowledged: self.acknowledged,
+            deep: self.deep,
         })?;
         if context.out.quiet {
             let ids = report.findings.iter().filter_map(|finding| finding.id);
@@ -88,7 +88,8 @@ fn findings(out: &Output, report: &AuditReport) -> String {
     let summary = &report.summary;
     let mut text = table.render(out);
     text.push_str(&format!("{}, {}", count(summary.errors, "error"), count(summary.warnings, "warning")));
-    let hidden = summary.total.saturating_sub(report.findings.len() as u64);
+    let told = report.findings.iter().filter(|finding| finding.acknowledged.is_none()).count() as u64;
+    let hidden = summary.total.saturating_sub(told);
     if hidden > 0 {
         text.push_str(&format!("; {hidden} not listed"));
     }
@@ -102,7 +103,9 @@ fn findings(out: &Output, report: &AuditReport) -> String {
 /// The commands that help; of many for one cause the first, and how many more there are.
 fn what_to_do(out: &Output, report: &AuditReport) -> String {
     let mut seen = BTreeSet::new();
-    let commands = report.findings.iter().filter_map(|finding| Some((finding.code, finding.command.as_deref()?)));
+    // What somebody has acknowledged is well as it is.
+    let open = report.findings.iter().filter(|finding| finding.acknowledged.is_none());
+    let commands = open.filter_map(|finding| Some((finding.code, finding.command.as_deref()?)));
     let commands: Vec<(&str, &str)> = commands.filter(|(_, command)| seen.insert(*command)).collect();
     if commands.is_empty() {
         return String::new();

@@ -28,12 +28,14 @@ impl Export {
         let ledger = context.reading()?;
         let mut failed = None;
         let mut write_to = |out: &mut dyn Write| -> Result<(), Failure> {
-            ledger.export(&mut |line| match writeln!(out, "{line}") {
-                Ok(()) => true,
-                Err(error) => {
-                    failed = Some(error);
-                    false
-                }
+            ledger.export(&mut |line| {
+                // The same line, in a file as in a pipe; who looks at it on a terminal is not steered by it.
+                let written = match self.file {
+                    Some(_) => writeln!(out, "{line}"),
+                    None => writeln!(out, "{}", context.out.told(line.into())),
+                };
+                failed = written.err();
+                failed.is_none()
             })?;
             if failed.is_none() {
                 failed = out.flush().err();

@@ -6,6 +6,9 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::output::tint::{self, styled};
 use bgledger_core::{ImportCounts, ImportFinding, ImportReport, Status, escape};
+use bgledger_store::platform::{create_private_file, wall_ms};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::PathBuf;
 
 /// Findings that people are told at once.
@@ -13,7 +16,7 @@ const TOLD: usize = 20;
 
 /// Bring records from elsewhere into the ledger
 ///
-/// FILE is what bgledger export has written. A ledger that has nothing becomes equal to the one that was exported; one
+/// FILE is what bgledger export has written, or - for stdin, which is kept in a file of its own while it is read. A ledger that has nothing becomes equal to the one that was exported; one
 /// that has records of its own gets those that it has not, under new numbers. Importing again adds nothing, and goes on
 /// where an import broke off.
 #[derive(Debug, clap::Args)]
@@ -21,6 +24,7 @@ const TOLD: usize = 20;
 #[command(after_help = "\
 Examples:
   bgledger import ledger.ndjson
+  ssh laptop bgledger export | bgledger import -
   bgledger import openclaw ~/.openclaw/state/openclaw.sqlite --dry-run
   bgledger import openclaw ~/.openclaw/tasks/runs.sqlite")]
 pub(crate) struct Import {
@@ -60,6 +64,7 @@ impl Import {
         let ledger = if dry_run { context.reading()? } else { context.recording()? };
         let report = match (&self.source, &self.file) {
             (Some(Source::Openclaw { path, .. }), _) => ledger.import_openclaw(path, dry_run)?,
+            (None, Some(file)) if file.as_os_str() == "-" => ledger.import(&Spool::of_stdin()?.0, dry_run)?,
             (None, Some(file)) => ledger.import(file, dry_run)?,
             (None, None) => return Err(Failure::usage("no file was named", "bgledger import FILE")),
         };
@@ -68,6 +73,30 @@ impl Import {
             context.out.note("Nothing was changed. To do this: the same without --dry-run");
         }
         Ok(Exit::Done)
+    }
+}
+
+/// What came through a pipe, in a file: an export is read twice, the first time to see that it is whole. It goes with us.
+struct Spool(PathBuf);
+
+impl Spool {
+    fn of_stdin() -> Result<Spool, Failure> {
+        let path = std::env::temp_dir().join(format!("bgledger-import-{}-{}", std::process::id(), wall_ms()));
+        let failed = |error| Failure::System { what: format!("stdin cannot be kept in {}", path.display()), error };
+        if !create_private_file(&path).map_err(failed)? {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
+        let spool = Spool(path.clone());
+        let mut file = OpenOptions::new().write(true).open(&path).map_err(failed)?;
+        io::copy(&mut io::stdin().lock(), &mut file).map_err(failed)?;
+        Ok(spool)
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        // Nothing of it is needed any more, nor would anybody hear that it is still there.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::tint::{self, FAINT, STRONG, styled};
 use super::{Output, line, time};
-use bgledger_core::{Millis, TaskView, Usage, escape};
+use bgledger_core::{Json, Millis, TaskView, Usage, escape};
 
 /// Everything that is known of a task, what is absent left out.
 pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
@@ -49,6 +49,7 @@ pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
     sheet.when("ended", task.ended_at);
     sheet.when("updated", Some(task.updated_at));
     sheet.when("heartbeat", task.heartbeat_at);
+    sheet.when("reported", task.progress_at);
     sheet.when("lease until", task.lease_expires_at.filter(|_| task.status.is_active()));
     sheet.raw("queue limit", &task.queue_timeout.map(time::length).unwrap_or_default());
     sheet.raw("time limit", &task.timeout.map(time::length).unwrap_or_default());
@@ -68,6 +69,7 @@ pub(crate) fn sheet(out: &Output, view: &TaskView) -> String {
     }
     sheet.raw("exit code", &task.exit_code.map(|code| code.to_string()).unwrap_or_default());
     sheet.raw("signal", &task.signal.map(|signal| signal.to_string()).unwrap_or_default());
+    sheet.raw("origin", &task.origin.as_ref().map(origin).unwrap_or_default());
     sheet.block("task", task.task.as_deref());
     if let Some(error) = &task.error {
         sheet.text("error type", error.kind.as_deref());
@@ -142,6 +144,13 @@ impl<'a> Sheet<'a> {
     fn ago(&self, at: Millis) -> String {
         time::relative(at, self.out.now)
     }
+}
+
+/// The program that a record comes from, and where to read what it said.
+fn origin(kept: &Json) -> String {
+    let kept: Option<serde_json::Value> = serde_json::from_str(kept.as_str()).ok();
+    let program = kept.as_ref().and_then(|kept| kept.get("program")?.as_str()).unwrap_or("elsewhere");
+    format!("{}; as it was there: --json", escape(program))
 }
 
 /// What work cost.

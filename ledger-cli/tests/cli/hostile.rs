@@ -52,7 +52,7 @@ fn scene() -> Scene {
 /// Every verb that shows or repeats what was recorded or typed.
 fn verbs() -> Vec<Vec<&'static str>> {
     let own = ["config", "set", "notify_owner.x", HOSTILE];
-    let words: [&[&str]; 51] = [
+    let words: [&[&str]; 74] = [
         &[],
         &["list"],
         &["list", "--search", HOSTILE],
@@ -102,6 +102,29 @@ fn verbs() -> Vec<Vec<&'static str>> {
         &["finish", "4", "--status", "failed", "--error", HOSTILE],
         &["finish", "4", "--status", "succeeded", "--summary", HOSTILE],
         &["settle", "5", "--status", "failed", "--why", HOSTILE],
+        &["acknowledge", "stale_queued", "5", "--until", "1d", "--by", NAME, "--note", HOSTILE],
+        &["acknowledge", "undelivered", NAME, "--until", "1d"],
+        &["audit", "--acknowledged"],
+        &["audit", "--deep"],
+        &["reconcile", "--runtime", "cli", "--owned", NAME, "--complete"],
+        &["reconcile", "--runtime", NAME],
+        &["reconcile", "--runtime", "cli", "--ended", NAME],
+        &["drain"],
+        &["drain", "--queued", "--deadline", "1ms"],
+        &["notices", "nack", NAME, "--reason", HOSTILE],
+        &["notices", "dismiss", NAME],
+        &["export"],
+        &["export", NAME],
+        &["import", NAME],
+        &["import", "openclaw", NAME],
+        &["backup", NAME],
+        &["recover", "--from", NAME, "--to", NAME],
+        &["migrate", "--dry-run"],
+        &["schema", HOSTILE],
+        &["completions", HOSTILE],
+        &["man", "--to", "/nowhere/\x1b[2J"],
+        &["call", HOSTILE],
+        &["wait", NAME, HOSTILE],
         &["cancel", "1", "--why", HOSTILE],
         &[HOSTILE],
     ];
@@ -145,6 +168,19 @@ fn no_text_acts_on_the_terminal_through_any_verb() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_verb_is_left_out() {
+    let help = Scene::new().run(["--help"]).out;
+    let is_verb = |line: &&str| line.starts_with("  ") && line.as_bytes()[2].is_ascii_lowercase();
+    let listed = help.lines().take_while(|line| *line != "Options:").filter(is_verb);
+    let named: Vec<&str> = listed.filter_map(|line| line.split_whitespace().next()).collect();
+    assert!(named.len() > 30, "{help}");
+    let told = verbs();
+    let missing: Vec<&&str> =
+        named.iter().filter(|name| !told.iter().any(|words| words.first() == Some(name))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The real program, in real processes, on real files.
 #![cfg(unix)]
 
+mod audit;
 mod flows;
 mod hostile;
 mod looks;

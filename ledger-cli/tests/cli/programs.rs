@@ -95,3 +95,24 @@ fn schemas_completions_and_manual_pages_are_printed() {
     assert_eq!((help.code, help.out.contains("Run and record:")), (0, true));
     assert!(help.out.starts_with("A durable ledger"), "{help:?}");
 }
+
+#[test]
+fn an_export_may_come_through_a_pipe() {
+    let (one, other) = (Scene::new(), Scene::new());
+    one.json(&["create", "--label", "from afar"]);
+    let lines = one.run(["export"]).out;
+    let import = |text: &str| {
+        let mut command = other.command(["import", "-"]);
+        let mut child = command.env("TMPDIR", other.folder.path()).stdin(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        crate::scene::done(child)
+    };
+    let half = import(&lines[..lines.len() / 2]);
+    assert!(half.code == 2 && half.err.contains("bgledger export"), "{half:?}");
+    assert!(!other.path("ledger.db").exists(), "what is no whole export makes no ledger");
+    let whole = import(&lines);
+    assert!(whole.code == 0 && whole.out.contains("1  tasks, 1 new"), "{whole:?}");
+    assert_eq!(other.task("1")["id"], one.task("1")["id"]);
+    let left = std::fs::read_dir(other.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!left.into_iter().any(|name| name.to_string_lossy().starts_with("bgledger-import")));
+}

@@ -5,6 +5,7 @@ use bgledger_store::platform::monotonic_ms;
 use rustix::fd::AsFd;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,6 +21,7 @@ pub(crate) struct Pty {
     slave: File,
     before: Termios,
     seen: Arc<Mutex<Vec<u8>>>,
+    lines: Cell<u16>,
 }
 
 impl Pty {
@@ -54,10 +56,11 @@ impl Pty {
             }
         });
         master.flush().unwrap();
-        Pty { child, master, slave, before, seen }
+        Pty { child, master, slave, before, seen, lines: Cell::new(lines) }
     }
 
     pub(crate) fn resize(&self, columns: u16, lines: u16) {
+        self.lines.set(lines);
         resize(&self.master, columns, lines);
     }
 
@@ -72,7 +75,7 @@ impl Pty {
 
     /// What is on the screen.
     pub(crate) fn screen(&self) -> String {
-        screen(&self.raw())
+        screen(&self.raw(), usize::from(self.lines.get()))
     }
 
     /// Waits until the screen has a text.
@@ -131,8 +134,9 @@ pub(crate) fn shown(scene: &Scene, columns: u16, arguments: &[&str]) -> String {
     pty.raw().replace("\r\n", "\n")
 }
 
-/// The screen that a terminal shows after what the live view writes: it places each line, clears it, and writes it.
-fn screen(raw: &str) -> String {
+/// The screen that a terminal of so many lines shows after what the live view writes: it places each line, clears it, and
+/// writes it. Whoever goes below the last line stays on it.
+fn screen(raw: &str, height: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut place = 0;
     for part in raw.split("\x1b[").skip(1) {
@@ -140,7 +144,9 @@ fn screen(raw: &str) -> String {
         let (code, text) = part.split_at(end);
         let (letter, text) = text.split_at(text.len().min(1));
         match letter {
-            "H" => place = code.split(';').next().and_then(|line| line.parse::<usize>().ok()).unwrap_or(1) - 1,
+            "H" => {
+                place = code.split(';').next().and_then(|line| line.parse::<usize>().ok()).unwrap_or(1).min(height) - 1
+            }
             "J" => lines.truncate(if code == "2" { 0 } else { place }),
             "K" => lines.get_mut(place).into_iter().for_each(String::clear),
             _ => {}

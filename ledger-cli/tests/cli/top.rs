@@ -28,7 +28,7 @@ fn what_another_process_records_is_shown_at_once() {
     assert!(first.starts_with("bgledger  3 active · 2 queued · 1 running · 0 issues\n"), "{first}");
     let lines: Vec<&str> = first.lines().collect();
     assert!(lines[2].contains("the parent") && lines[3].contains("└ its child"), "{first}");
-    assert!(lines[4].contains("something else") && lines[19].contains("q quit"), "{first}");
+    assert!(lines[4].contains("something else") && lines[19].contains("q quit"), "the keys are told: {first}");
 
     scene.json(&["create", "--label", "a newcomer"]);
     pty.until_text("a newcomer");
@@ -103,11 +103,26 @@ fn it_stops_and_goes_on_as_a_job_and_heeds_a_new_size() {
     scene.until("the terminal taken again", || (!pty.is_restored()).then_some(()));
     pty.until_text("its child");
     pty.resize(60, 8);
-    let screen = pty.until("a smaller screen", |screen| screen.lines().count() == 8);
-    assert!(screen.lines().all(|line| line.chars().count() <= 60), "{screen}");
+    let fits = |screen: &str| screen.lines().all(|line| line.chars().count() <= 60);
+    let screen = pty.until("a smaller screen", |screen| fits(screen) && screen.lines().count() == 8);
+    assert!(screen.ends_with('…') && screen.contains("move · Enter open"), "the last line is seen: {screen}");
     pty.type_keys("q");
     assert!(pty.wait().success());
     assert!(pty.is_restored());
+}
+
+#[test]
+fn what_cannot_be_read_is_said_for_as_long_as_it_cannot() {
+    let scene = scene();
+    let mut pty = Pty::start(&scene.command(["top"]), SIZE);
+    pty.until_text("its child");
+    std::fs::rename(scene.path("ledger.db"), scene.path("elsewhere.db")).unwrap();
+    let screen = pty.until_text("error: there is no ledger");
+    assert!(screen.contains("its child"), "what was read before stays: {screen}");
+    std::fs::rename(scene.path("elsewhere.db"), scene.path("ledger.db")).unwrap();
+    pty.until("the help again", |screen| screen.contains("its child") && screen.contains("q quit"));
+    pty.type_keys("q");
+    assert!(pty.wait().success());
 }
 
 #[test]

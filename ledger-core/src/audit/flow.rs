@@ -1,7 +1,7 @@
 //! What can be wrong with a flow.
 
 use super::{Code, Finding, Thresholds};
-use crate::{Flow, FlowStatus, Millis};
+use crate::{Flow, FlowNumber, FlowStatus, Millis};
 use alloc::format;
 use alloc::string::{String, ToString};
 
@@ -18,8 +18,8 @@ pub fn examine_flow(
         let label = Some(flow.goal.clone());
         Some(Finding { flow: Some(flow.number), label, ..Finding::new(code, flow.number.to_string(), message, since) })
     };
-    if flow.created_at > flow.ended_at.unwrap_or(flow.updated_at) || flow.ended_at > Some(flow.updated_at) {
-        let message = "its times are not in the order created, ended, updated".into();
+    if !flow.times_in_order() {
+        let message = "its times do not fit each other or its status".into();
         return found(Code::FlowTimesOutOfOrder, message, None);
     }
     if flow.is_ended() {
@@ -56,4 +56,10 @@ pub fn examine_flow(
         | FlowStatus::Cancelled
         | FlowStatus::Lost => None,
     }
+}
+
+/// What a flow whose row cannot be read is to the audit.
+pub fn unreadable_flow(number: FlowNumber, problem: String) -> Finding {
+    let found = Finding::new(Code::RowDiffers, number.to_string(), problem, None);
+    Finding { flow: Some(number), command: Some(format!("bgledger flow show {number}")), ..found }
 }

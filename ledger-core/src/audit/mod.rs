@@ -5,7 +5,7 @@ mod ledger;
 mod task;
 mod thresholds;
 
-pub use flow::examine_flow;
+pub use flow::{examine_flow, unreadable_flow};
 pub use ledger::{Shape, Waiting, clock, examine_ledger, examine_recipient, unproved};
 pub use task::{describe, examine};
 pub use thresholds::{Threshold, Thresholds};
@@ -86,7 +86,7 @@ pub enum Code {
     WalLarge = 21,
     /// Much of the file is free and is not given back.
     FreeSpace = 22,
-    /// A row differs from the fold of its events: somebody wrote it by hand.
+    /// A row cannot be read, or differs from the fold of its events: somebody wrote it by hand.
     RowDiffers = 23,
     /// Something hangs loose: a link, an event or a notice without what it belongs to, or a count that is off.
     LooseEnd = 24,
@@ -295,7 +295,7 @@ pub const RULES: [Rule; 25] = [
         severity: Severity::Error,
         remedy: Remedy::Command,
         command: Some("bgledger history {}"),
-        meaning: "a row differs from the fold of its events: somebody wrote it by hand",
+        meaning: "a row cannot be read, or differs from the fold of its events: somebody wrote it by hand",
     },
     Rule {
         code: Code::LooseEnd,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 /// Examines a task. A running task's executor is judged by the caller, who saw it. What is worse comes first.
 pub fn examine(task: &Task, liveness: &Liveness, at: &Moment, thresholds: &Thresholds) -> Vec<Finding> {
     if !times_in_order(task) {
-        let times = "its times are not in the order created, started, ended, updated";
+        let times = "its times do not fit each other or its status";
         return vec![finding(task, Code::TimesOutOfOrder, times.into(), None, None)];
     }
     let now = at.now.max(task.updated_at);
@@ -112,6 +112,9 @@ fn last_word(task: &Task) -> Option<Millis> {
 }
 
 fn times_in_order(task: &Task) -> bool {
+    if task.status.is_active() != task.ended_at.is_none() {
+        return false;
+    }
     let ended_or_now = task.ended_at.unwrap_or(task.updated_at);
     task.created_at <= task.started_at.unwrap_or(task.created_at)
         && task.started_at.unwrap_or(task.created_at) <= ended_or_now

@@ -17,6 +17,8 @@ pub fn decide_import(import: &Import, at: &Moment) -> Result<Vec<Event>, Error> 
             let problem = "progress of work that was not started";
             return Err(Error::invalid("progress", problem, "a start"));
         };
+        let began = import.birth.start.as_ref().and_then(|claim| claim.started_at);
+        in_order("progress.reported_at", progress.reported_at, began, "began", at)?;
         events.insert(place.saturating_add(1), Event::Progress(Progress::clone(progress)));
     }
     if let Some(settlement) = &import.lost {

@@ -256,6 +256,15 @@ impl Flow {
         self.ended_at.is_some()
     }
 
+    /// Whether its times are in the order created, ended, updated, and it has ended if its status is an end. Those of one
+    /// that mirrors a task are the task's.
+    pub fn times_in_order(&self) -> bool {
+        let goes_on = self.status as u8 <= FlowStatus::Blocked as u8;
+        let ended = self.ended_at.unwrap_or(self.updated_at);
+        let fits = goes_on == self.ended_at.is_none() && self.created_at <= ended && ended <= self.updated_at;
+        self.mirrors.is_some() || fits
+    }
+
     /// What decides whether tasks may join it.
     pub fn gate(&self) -> FlowGate {
         FlowGate {

@@ -24,6 +24,7 @@ impl ProgressRequest {
             usage: self.usage.clone(),
             artifacts: self.artifacts.clone(),
             fill: self.fill.clone(),
+            reported_at: None,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! Flows: their rows, what their tasks come to, and the requests about them.
 
 mod back;
+mod due;
 mod imported;
 mod row;
 
 pub(crate) use back::{bring_back, gather};
+pub(crate) use due::{about_to_end, audit, ended_of, problem, prove, settle_all, to_be_cancelled};
 pub(crate) use imported::{by_key, import, is_free};
 pub(crate) use row::Stored;
 
@@ -14,16 +16,14 @@ use crate::prune::{self, Series};
 use crate::record::stored_number;
 use crate::sqlite::Failure;
 use crate::write;
-use bgledger_core::audit::{Code, Finding, Thresholds, examine_flow};
 use bgledger_core::{
-    Blocked, Cancelled, CancelledTask, Error, Flow, FlowBirth, FlowCancelReply, FlowCancelRequest, FlowChange,
-    FlowCommand, FlowCreate, FlowCreated, FlowGate, FlowId, FlowList, FlowLookup, FlowNumber, FlowPage, FlowRecorded,
-    FlowShown, FlowStatus, FlowView, Lookup, Millis, Moment, ProgressPoint, Request, Response, RollUp, Status, TaskId,
-    TaskNumber, UnreadableFlow, Usage, bounds, decide_flow,
+    Blocked, Cancelled, CancelledTask, Error, Flow, FlowBirth, FlowCancelReply, FlowCancelRequest, FlowCommand,
+    FlowCreate, FlowCreated, FlowGate, FlowId, FlowList, FlowLookup, FlowNumber, FlowPage, FlowRecorded, FlowShown,
+    FlowView, Lookup, Millis, Moment, ProgressPoint, Request, Response, RollUp, Status, TaskId, TaskNumber,
+    UnreadableFlow, Usage, bounds, decide_flow,
 };
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::BTreeSet;
 
 // ---- finding ------------------------------------------------------------------------------------------------
 
@@ -228,98 +228,6 @@ pub(crate) fn show(sql: &Connection, lookup: &FlowLookup, caller: &Caller) -> Re
     Ok(FlowShown { flow })
 }
 
-/// What is wrong with the flows that go on.
-pub(crate) fn audit(
-    sql: &Connection,
-    scope: Scope<'_>,
-    at: &Moment,
-    thresholds: &Thresholds,
-) -> Result<Vec<Finding>, Failure> {
-    let query = row::select(
-        "INDEXED BY flow_going_on WHERE ended_at IS NULL AND mirrors IS NULL AND (?1 IS NULL OR owner = ?1)",
-    );
-    let active = "SELECT count(*) FROM task INDEXED BY task_flow_active WHERE flow = ?1 AND status <= 2";
-    let mut statement = sql.prepare_cached(&query)?;
-    let mut rows = statement.query([scope.0])?;
-    let mut findings = Vec::new();
-    while let Some(row) = rows.next()? {
-        let flow = row::read(row)?.flow;
-        let going_on: i64 = sql.prepare_cached(active)?.query_row([flow.id.as_bytes().as_slice()], |row| row.get(0))?;
-        let blocker = flow.blocked.as_ref().and_then(|blocked| blocked.task);
-        let goes_on = |task| {
-            let found = find::by_id(sql, task, Scope(None))?;
-            Ok::<_, Failure>(found.is_some_and(|found| found.task.status.is_active()))
-        };
-        let blocker = blocker.map(goes_on).transpose()?;
-        findings.extend(examine_flow(&flow, u64::try_from(going_on).unwrap_or(0), blocker, at.now, thresholds));
-    }
-    Ok(findings)
-}
-
-/// Flows of the scope that are to be cancelled and have not ended.
-pub(crate) fn to_be_cancelled(sql: &Connection, scope: Scope<'_>) -> Result<Vec<Flow>, Failure> {
-    let query = row::select(
-        "INDEXED BY flow_going_on WHERE ended_at IS NULL AND cancel IS NOT NULL AND (?1 IS NULL OR owner = ?1)
-            ORDER BY number",
-    );
-    let mut statement = sql.prepare_cached(&query)?;
-    let found = statement.query_map([scope.0], row::read)?;
-    found.map(|stored| Ok(stored?.flow)).collect()
-}
-
-fn change(flow: &Flow) -> FlowChange {
-    FlowChange {
-        code: Code::FlowCancelStuck.rule().word,
-        flow: flow.number,
-        id: flow.id,
-        goal: flow.goal.clone(),
-        from: flow.status,
-        to: FlowStatus::Cancelled,
-    }
-}
-
-/// Those of them that end once some tasks have.
-pub(crate) fn about_to_end(
-    sql: &Connection,
-    scope: Scope<'_>,
-    ending: &BTreeSet<TaskNumber>,
-) -> Result<Vec<FlowChange>, Failure> {
-    let active = "SELECT number FROM task INDEXED BY task_flow_active WHERE flow = ?1 AND status <= 2";
-    let mut statement = sql.prepare_cached(active)?;
-    let mut changes = Vec::new();
-    for flow in to_be_cancelled(sql, scope)? {
-        let mut rows = statement.query([flow.id.as_bytes().as_slice()])?;
-        let mut goes_on = false;
-        while let (false, Some(row)) = (goes_on, rows.next()?) {
-            let number = TaskNumber(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
-            goes_on = !ending.contains(&number);
-        }
-        changes.extend((!goes_on).then(|| change(&flow)));
-    }
-    Ok(changes)
-}
-
-/// Those of several that have been cancelled since.
-pub(crate) fn ended_of(sql: &Connection, before: &[Flow]) -> Result<Vec<FlowChange>, Failure> {
-    let mut changes = Vec::new();
-    for flow in before {
-        let now = by_id(sql, flow.id, Scope(None))?;
-        changes.extend(now.filter(|now| now.status == FlowStatus::Cancelled).map(|_| change(flow)));
-    }
-    Ok(changes)
-}
-
-/// Ends the flows that are to be cancelled and have no active task.
-pub(crate) fn settle_all(sql: &Connection, scope: Scope<'_>, now: Millis) -> Result<Vec<FlowChange>, Failure> {
-    let mut changes = Vec::new();
-    for flow in to_be_cancelled(sql, scope)? {
-        if settled(sql, flow.id, now)? {
-            changes.push(change(&flow));
-        }
-    }
-    Ok(changes)
-}
-
 // ---- recording ----------------------------------------------------------------------------------------------
 
 /// Records a flow, or finds the one that has its key or mirrors its task.
@@ -440,7 +348,12 @@ pub(crate) fn settled(sql: &Connection, id: FlowId, now: Millis) -> Result<bool,
     if sql.prepare_cached(going_on)?.exists([id.as_bytes().as_slice()])? {
         return Ok(false);
     }
-    match by_id(sql, id, Scope(None))?.filter(|flow| flow.mirrors.is_none() && flow.cancel.is_some()) {
+    let found = match by_id(sql, id, Scope(None)) {
+        Ok(found) => found,
+        // What cannot be read of a flow does not keep its tasks from ending: the audit tells of it.
+        Err(failure) => failure.of_odd_row().map(|_| None)?,
+    };
+    match found.filter(|flow| flow.mirrors.is_none() && flow.cancel.is_some()) {
         Some(flow) => match decide_flow(&flow, &FlowCommand::Settled, now)? {
             None => Ok(false),
             Some(next) => row::write(sql, &next).map(|()| true),

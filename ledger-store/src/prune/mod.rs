@@ -4,8 +4,10 @@
 //! A task stays as long as it has children or its flow goes on, and while a consumer holds a notice of it. Notices that
 //! nobody claimed in time become dead letters, which carry what they need and outlive their task.
 
+mod surplus;
 mod tombstone;
 
+use surplus::Surplus;
 use tombstone::bury_flow;
 pub(crate) use tombstone::{Buried, Series, buried, flow_tombstone, is_pruned, next, next_of, next_seq, tombstone};
 
@@ -21,7 +23,7 @@ use bgledger_core::{
     FlowStatus, Millis, Moment, Prune, PruneReport, Response, Seq, Status, TaskId, TaskNumber, planted,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tasks that one look finds due: more are found by the next.
 pub(crate) const LOOK: usize = 10_000;
@@ -51,17 +53,18 @@ pub(crate) struct Policy {
     retention: Retention,
     older_than: Option<Keep>,
     count: Option<u64>,
+    of_runtimes: BTreeMap<String, u64>,
     bytes: Option<u64>,
 }
 
 impl Policy {
     pub(crate) fn of(sql: &Connection, request: &Prune) -> Result<Policy, Failure> {
         let older_than = request.older_than.map(Keep::For);
-        let (count, bytes) = match older_than {
-            Some(_) => (None, None),
-            None => config::most(sql)?,
+        let ((count, bytes), of_runtimes) = match older_than {
+            Some(_) => ((None, None), BTreeMap::new()),
+            None => (config::most(sql)?, config::most_of_runtimes(sql)?),
         };
-        Ok(Policy { retention: config::retention(sql)?, older_than, count, bytes })
+        Ok(Policy { retention: config::retention(sql)?, older_than, count, of_runtimes, bytes })
     }
 
     fn keep(&self, runtime: &str, kind: Option<&str>, status: Status) -> Keep {
@@ -146,7 +149,8 @@ fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Mome
         Scan::Leaves(most) => (most, "NOT EXISTS (SELECT 1 FROM task AS child WHERE child.parent = task.id)"),
     };
     let (mut all, mut by_age) = (BTreeSet::new(), BTreeSet::new());
-    let extra = surplus(sql, policy, caller)?;
+    let mut of_runtimes: BTreeMap<String, BTreeSet<Due>> = BTreeMap::new();
+    let surplus = Surplus::of(sql, policy, caller)?;
     let query = |kind: &Option<String>| {
         let is_kind = is_kind(kind);
         format!(
@@ -171,34 +175,18 @@ fn due(sql: &Connection, policy: &Policy, scan: Scan, caller: &Caller, at: &Mome
         if let Some(cutoff) = cutoff {
             take(cutoff, most, &mut by_age)?;
         }
-        if extra > 0 {
-            take(at.now, extra.min(most), &mut all)?;
+        if surplus.all > 0 {
+            take(at.now, surplus.all.min(most), &mut all)?;
+        }
+        let of_runtime = surplus.of_runtime(&group.runtime);
+        if of_runtime > 0 {
+            take(at.now, of_runtime.min(most), of_runtimes.entry(group.runtime.clone()).or_default())?;
         }
     }
-    let more = all.into_iter().take(extra);
+    let of_runtimes =
+        of_runtimes.into_iter().flat_map(|(runtime, due)| due.into_iter().take(surplus.of_runtime(&runtime)));
+    let more = all.into_iter().take(surplus.all).chain(of_runtimes);
     Ok(by_age.into_iter().chain(more).take(most).collect())
-}
-
-/// How many ended tasks are too many, by the ledger's own policy.
-fn surplus(sql: &Connection, policy: &Policy, caller: &Caller) -> Result<usize, Failure> {
-    if caller.owner.is_some() || (policy.count.is_none() && policy.bytes.is_none()) {
-        return Ok(0);
-    }
-    let ended: i64 =
-        sql.prepare_cached("SELECT coalesce(sum(count), 0) FROM tally")?.query_row([], |row| row.get(0))?;
-    let ended = u64::try_from(ended).unwrap_or(0);
-    let too_many = policy.count.map_or(0, |most| ended.saturating_sub(most));
-    let too_large = match policy.bytes {
-        Some(most) => {
-            let number = |pragma: &str| sql.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get::<_, i64>(0));
-            let used = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
-            let used = u64::try_from(used).unwrap_or(0);
-            let each = (used / ended.max(1)).max(1);
-            used.saturating_sub(most).div_ceil(each).min(ended)
-        }
-        None => 0,
-    };
-    Ok(usize::try_from(too_many.max(too_large)).unwrap_or(usize::MAX))
 }
 
 /// Takes out whoever has a child that stays.
@@ -227,11 +215,12 @@ fn drop_parents(sql: &Connection, due: &mut BTreeSet<Due>) -> Result<(), Failure
     }
 }
 
-/// Flows that ended long enough ago and have no tasks but those that go.
+/// Flows that ended long enough ago and have no tasks but those that go, at most so many.
 fn due_flows(
     sql: &Connection,
     policy: &Policy,
     going: &BTreeSet<TaskNumber>,
+    most: usize,
     caller: &Caller,
     at: &Moment,
 ) -> Result<Vec<i64>, Failure> {
@@ -242,7 +231,9 @@ fn due_flows(
     let mut of_flow = sql.prepare_cached("SELECT number FROM task WHERE flow = ?1")?;
     let mut rows = statement.query((cutoff.get(), caller.scope().0))?;
     let mut due = Vec::new();
-    while let Some(row) = rows.next()? {
+    while due.len() < most
+        && let Some(row) = rows.next()?
+    {
         let id: [u8; 16] = row.get(1)?;
         let mut tasks = of_flow.query([id.as_slice()])?;
         let mut is_empty = true;
@@ -276,7 +267,7 @@ pub(crate) fn preview(sql: &Connection, request: &Prune, caller: &Caller, at: &M
         report.flows += u64::from(mirror(sql, task.id)?.is_some());
     }
     let going = due.iter().map(|task| task.number).collect();
-    report.flows += due_flows(sql, &policy, &going, caller, at)?.len() as u64;
+    report.flows += due_flows(sql, &policy, &going, usize::MAX, caller, at)?.len() as u64;
     if caller.owner.is_none() {
         let of = |table: &str, test: &str, keep: bgledger_core::Span| -> Result<u64, Failure> {
             let query = format!("SELECT count(*) FROM {table} WHERE {test}");
@@ -333,13 +324,14 @@ pub(crate) fn apply(
     }
     let policy = Policy::of(sql, request)?;
     let mut report = PruneReport { applied: true, ..PruneReport::default() };
-    let surplus = surplus(sql, &policy, caller)?;
+    let mut surplus = Surplus::of(sql, &policy, caller)?;
     for number in batch {
-        if let Some(task) = still_due(sql, *number, &policy, surplus > report.tasks as usize, caller, at)? {
+        if let Some(task) = still_due(sql, *number, &policy, &surplus, caller, at)? {
             remove(sql, &task, &mut report, at)?;
+            surplus.went(&task.runtime);
         }
     }
-    for number in due_flows(sql, &policy, &BTreeSet::new(), caller, at)?.into_iter().take(BATCH) {
+    for number in due_flows(sql, &policy, &BTreeSet::new(), BATCH, caller, at)? {
         bury_flow(sql, number, None, at)?;
         report.flows += 1;
     }
@@ -364,6 +356,7 @@ struct Going {
     number: i64,
     id: TaskId,
     owner: String,
+    runtime: String,
     status: Status,
     ended_at: Millis,
 }
@@ -372,7 +365,7 @@ fn still_due(
     sql: &Connection,
     number: TaskNumber,
     policy: &Policy,
-    is_surplus: bool,
+    surplus: &Surplus,
     caller: &Caller,
     at: &Moment,
 ) -> Result<Option<Going>, Failure> {
@@ -383,20 +376,21 @@ fn still_due(
     );
     let number = stored_number(number.0)?;
     let found = sql.prepare_cached(&query)?.query_row((at.now.get(), number, caller.scope().0), |row| {
-        let (runtime, kind): (String, Option<String>) = (row.get(1)?, row.get(2)?);
+        let kind: Option<String> = row.get(2)?;
         let (id, code, updated): ([u8; 16], u8, i64) = (row.get(0)?, row.get(3)?, row.get(4)?);
         let going = Going {
             number,
             id: TaskId::from_bytes(id),
             owner: row.get(6)?,
+            runtime: row.get(1)?,
             status: Status::from_code(code).unwrap_or(Status::Lost),
             ended_at: Millis::clamped(row.get(5)?),
         };
-        Ok((going, runtime, kind, Millis::clamped(updated)))
+        Ok((going, kind, Millis::clamped(updated)))
     });
-    let Some((going, runtime, kind, updated_at)) = found.optional()? else { return Ok(None) };
-    let cutoff = policy.keep(&runtime, kind.as_deref(), going.status).cutoff(at.now);
-    let is_due = is_surplus || cutoff.is_some_and(|cutoff| updated_at <= cutoff);
+    let Some((going, kind, updated_at)) = found.optional()? else { return Ok(None) };
+    let cutoff = policy.keep(&going.runtime, kind.as_deref(), going.status).cutoff(at.now);
+    let is_due = surplus.has(&going.runtime) || cutoff.is_some_and(|cutoff| updated_at <= cutoff);
     Ok(is_due.then_some(going))
 }
 

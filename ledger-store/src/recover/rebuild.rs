@@ -5,14 +5,17 @@ use super::tables::{Found, TABLES};
 use crate::batch::in_immediate;
 use crate::find;
 use crate::find::Scope;
+use crate::flows;
 use crate::record::{self, stored_number};
 use crate::row::{self, Stored};
 use crate::sqlite::Failure;
-use bgledger_core::{RecoverReport, Report, Seq, Task, TaskNumber, fold, same_but_for_heartbeats};
-use rusqlite::Connection;
+use bgledger_core::{RecoverReport, Report, Seq, Status, Task, TaskNumber, fold, same_but_for_heartbeats};
 use rusqlite::types::Value;
+use rusqlite::{Connection, ffi};
 use std::collections::BTreeMap;
 
+/// Columns of a flow that hold JSON, or nothing.
+const JSON_OF_FLOW: [&str; 5] = ["state", "wait", "blocked", "cancel", "origin"];
 /// Columns that hold JSON, or nothing.
 const JSON: [&str; 9] = ["metadata", "cancel", "progress", "usage", "artifacts", "error", "output", "result", "origin"];
 
@@ -30,6 +33,9 @@ pub(super) fn rebuild(sql: &mut Connection, found: &mut Found, report: &mut Reco
             let rows = found.rows.remove(table).unwrap_or_default();
             let columns = columns(sql, table)?;
             rows.into_iter().try_for_each(|row| insert(sql, table, &columns, row, report))?;
+        }
+        for flow in numbers(sql, "SELECT number FROM flow ORDER BY number")? {
+            legible(sql, flow, report)?;
         }
         let numbers: Vec<i64> = numbers(sql, "SELECT number FROM task ORDER BY number")?;
         let newest = chain_ends(sql)?;
@@ -73,13 +79,35 @@ fn insert(
     };
     let text = format!("INSERT OR {how} INTO {table} ({names}) VALUES ({marks})");
     let name = row.first().map(shown).unwrap_or_default();
-    match sql.prepare_cached(&text)?.execute(rusqlite::params_from_iter(row)) {
-        Ok(_) => Ok(()),
-        Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-            report.problems.push(format!("a row of {table}, {name}, cannot be: {error}"));
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
+    let Err(error) = sql.prepare_cached(&text)?.execute(rusqlite::params_from_iter(&row)) else { return Ok(()) };
+    if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
+        return Err(error.into());
+    }
+    report.problems.push(format!("a row of {table}, {name}, cannot be: {error}"));
+    let is_check = error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_CHECK);
+    if table == "task" && is_check && has_its_events(sql, columns, &row)? {
+        let row = columns.iter().zip(row).map(|(name, value)| begun(name, value));
+        // What its events say is proved, and recorded, with the others.
+        let _ = sql.prepare_cached(&text)?.execute(rusqlite::params_from_iter(row));
+    }
+    Ok(())
+}
+
+/// Whether the newest event that a task's row names is there.
+fn has_its_events(sql: &Connection, columns: &[String], row: &[Value]) -> Result<bool, Failure> {
+    let value = |name: &str| columns.iter().position(|column| column == name).and_then(|place| row.get(place));
+    let query = "SELECT EXISTS (SELECT 1 FROM event WHERE seq = ?1 AND task = ?2)";
+    let is_there = sql.prepare_cached(query)?.query_row((value("last_event"), value("number")), |row| row.get(0))?;
+    Ok(is_there)
+}
+
+/// What a column of a task's row was at its beginning, as far as it has to do with its status.
+fn begun(name: &str, value: Value) -> Value {
+    match name {
+        "status" => Value::Integer(i64::from(Status::Queued as u8)),
+        "started_at" | "ended_at" => Value::Null,
+        "created_at" => Value::Integer(0),
+        _ => value,
     }
 }
 
@@ -168,6 +196,26 @@ fn readable(sql: &Connection, number: TaskNumber, report: &mut RecoverReport) ->
         }
         Err(other) => Err(other),
     }
+}
+
+/// Leaves out what cannot be read of a flow, or all of it.
+fn legible(sql: &Connection, number: i64, report: &mut RecoverReport) -> Result<(), Failure> {
+    let Some(problem) = flows::problem(sql, number)? else { return Ok(()) };
+    report.problems.push(format!("F{number}: what cannot be read was left out: {problem}"));
+    for column in JSON_OF_FLOW {
+        let clear = format!("UPDATE flow SET {column} = NULL WHERE number = ?1 AND NOT json_valid({column})");
+        sql.execute(&clear, [number])?;
+    }
+    for column in JSON_OF_FLOW {
+        if flows::problem(sql, number)?.is_none() {
+            return Ok(());
+        }
+        sql.execute(&format!("UPDATE flow SET {column} = NULL WHERE number = ?1"), [number])?;
+    }
+    if flows::problem(sql, number)?.is_some() {
+        sql.execute("DELETE FROM flow WHERE number = ?1", [number])?;
+    }
+    Ok(())
 }
 
 /// Links the events that are left of a task with each other.

@@ -9,6 +9,7 @@ use super::{Layout, Record};
 use crate::batch::in_immediate;
 use crate::connection;
 use crate::find::{self, Scope};
+use crate::flows;
 use crate::import::{Notes, Place, blank};
 use crate::prune::{self, Series};
 use crate::record::{self, stored_number};
@@ -297,8 +298,11 @@ impl<'a> Taking<'a> {
     /// Refuses a row that is not what its events make of it.
     fn prove(&self, number: i64) -> Result<(), Wrong> {
         let number = TaskNumber(u64::try_from(number).map_err(|_| "a negative number")?);
-        let stored = find::by_number(self.sql, number, Scope(None))?.ok_or("a task that cannot be read")?;
-        let history = record::history(self.sql, &stored, Seq(0))?;
+        // What cannot be read has come from the line just now: the ledger is not damaged.
+        let of_line = |failure: Failure| failure.of_odd_row().map_or_else(Wrong::from, Wrong::Line);
+        let found = find::by_number(self.sql, number, Scope(None)).map_err(of_line)?;
+        let stored = found.ok_or("a task that cannot be read")?;
+        let history = record::history(self.sql, &stored, Seq(0)).map_err(of_line)?;
         let folded = fold(&stored.task, history.iter().map(|event| (&event.event, event.at)));
         match same_but_for_heartbeats(&stored.task, &folded) {
             true => Ok(()),
@@ -345,7 +349,11 @@ impl<'a> Taking<'a> {
                 flow.insert("updated_at".into(), json!(updated.max(self.now)));
             }
         }
-        self.put(&Layout::of(self.sql, "flow", &[])?, "", &flow)
+        self.put(&Layout::of(self.sql, "flow", &[])?, "", &flow)?;
+        match flows::problem(self.sql, integer(&flow, "number")?)? {
+            Some(problem) => Err(Wrong::Line(problem)),
+            None => Ok(()),
+        }
     }
 
     fn tombstone(&self, mut stone: Record) -> Result<(), Wrong> {

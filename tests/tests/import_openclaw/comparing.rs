@@ -1,6 +1,6 @@
 //! A ledger against the database that it was imported from, read by nobody's code but the test's.
 
-use bgledger_core::{FlowId, FlowShow, History, ImportReport, List, Seq, Show, TaskId, TaskView};
+use bgledger_core::{FlowId, FlowShow, History, ImportReport, List, Seq, Show, Status, TaskId, TaskView};
 use bgledger_store::Ledger;
 use rusqlite::types::Value as Cell;
 use rusqlite::{Connection, OpenFlags};
@@ -120,6 +120,11 @@ fn assert_same(row: &Row, view: &TaskView, flows: &[Row], ledger: &Ledger) {
     times.iter().for_each(|(was, is)| assert_eq!(*was, is.map(|at| at.get()), "{}", task.number));
     let progress = task.progress.as_ref().and_then(|point| point.text.clone());
     assert_eq!(text(row, "progress_summary"), progress, "{}", task.number);
+    if task.status == Status::Running {
+        let heard = integer(row, "last_event_at").max(integer(row, "started_at"));
+        let last = task.progress_at.or(task.started_at).map(|at| at.get());
+        assert_eq!(last, heard, "{}", task.number);
+    }
     let tools = task.usage.as_ref().map(|usage| usage.tool_calls);
     assert_eq!(integer(row, "tool_use_count").filter(|count| *count > 0), tools.map(|n| n as i64));
     let message = task.error.as_ref().and_then(|error| error.message.clone());

@@ -115,6 +115,7 @@ fn comes_over_whole(scene: &Scene, tasks: u64, flows: u64, findings: u64) {
     }
     let of = |status: Status| report.by_status.get(status.as_str()).copied().unwrap_or(0);
     assert_eq!((count("lost"), count("stale_queued")), (of(Status::Lost), of(Status::Queued)));
+    assert_eq!(count("unobserved"), of(Status::Running), "that it was brought here is no sign of life");
     assert!(ledger.call(Verify {}).expect("a verification").ok);
 }
 

@@ -127,7 +127,7 @@ fn one_odd_row_hides_no_other_and_what_hangs_loose_is_told() {
     let links = report["checks"].as_array().and_then(|checks| checks.iter().find(|check| check["name"] == "links"));
     let links = links.expect("a check of links");
     assert_eq!((exit, &links["state"]), (Some(8), &"error".into()), "{links}");
-    assert!(links["detail"].as_str().is_some_and(|text| text.contains("1 parents that are gone")), "{links}");
+    assert!(links["detail"].as_str().is_some_and(|text| text.contains("1 tasks whose parent is gone: #")), "{links}");
     assert!(links["hint"].is_string());
 }
 

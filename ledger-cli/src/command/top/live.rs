@@ -59,6 +59,7 @@ pub(super) fn run(
         cancels: Vec::new(),
         out: context.out.clone(),
         half: Vec::new(),
+        complains: false,
     };
     let shown = view.show(&is_new);
     // What follows is read on the terminal as it was.
@@ -86,6 +87,8 @@ struct View<'a> {
     out: Output,
     /// Bytes of a letter whose rest is still to come.
     half: Vec<u8>,
+    /// Whether what is said is that something cannot be read.
+    complains: bool,
 }
 
 impl View<'_> {
@@ -98,7 +101,7 @@ impl View<'_> {
                 due = due.min(read_at.saturating_add(BUSY_MS));
             }
             if let Some(said) = self.told.try_iter().last() {
-                self.board.said = said;
+                (self.board.said, self.complains) = (said, false);
                 // What was said of a task is seen of it too.
                 due = read_at;
             }
@@ -127,7 +130,12 @@ impl View<'_> {
     /// Reads anew. What cannot be read now is said, and what was read before stays.
     fn look(&mut self) {
         match read(self.ledger, self.limit) {
-            Ok(snapshot) => self.board.load(snapshot),
+            Ok(snapshot) => {
+                self.board.load(snapshot);
+                if std::mem::take(&mut self.complains) {
+                    self.board.said.clear();
+                }
+            }
             Err(failure) => self.complain(&failure),
         }
         if let Some(number) = self.board.opened() {
@@ -146,6 +154,7 @@ impl View<'_> {
     fn complain(&mut self, failure: &Failure) {
         let text = failure.text(false).unwrap_or_default();
         self.board.said = text.lines().next().unwrap_or_default().to_owned();
+        self.complains = true;
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -208,7 +217,10 @@ impl View<'_> {
                         let _ = waker.write_all(&[0]);
                     }));
                 }
-                Err(failure) => self.complain(&failure),
+                Err(failure) => {
+                    self.complain(&failure);
+                    self.complains = false;
+                }
             },
         }
         Ok(true)

@@ -92,14 +92,16 @@ impl Screen {
     /// Shows a frame, writing no more than what differs from the one before.
     pub(super) fn draw(&mut self, frame: Vec<String>) -> io::Result<()> {
         let mut text = String::new();
+        if frame.len() != self.shown.len() {
+            // Cleared before anything is drawn: below its last line a terminal has none, and would clear that one.
+            text.push_str("\x1b[0m\x1b[H\x1b[J");
+            self.shown.clear();
+        }
         for (place, line) in frame.iter().enumerate() {
             if self.shown.get(place) != Some(line) {
                 // Cleared first: after a line that fills its row, clearing would take its last letter.
                 text.push_str(&format!("\x1b[{};1H\x1b[0m\x1b[2K{line}\x1b[0m", place + 1));
             }
-        }
-        if frame.len() != self.shown.len() {
-            text.push_str(&format!("\x1b[{};1H\x1b[J", frame.len() + 1));
         }
         self.shown = frame;
         match text.is_empty() {

@@ -52,7 +52,15 @@ impl TaskSketch {
         let (owner, key) = key_of(row, &mut notes);
         let (status, waits) = status(row, &mut notes);
         let Times { created, started, ended } = times(row, status, now, &mut notes);
-        let said = Said::of(row, status, started.is_some(), waits, &mut notes);
+        let mut said = Said::of(row, status, started.is_some(), waits, &mut notes);
+        if let Some(started) = started {
+            // Its last sign of life: that it is brought here is none.
+            let heard = last_event(row, now).unwrap_or(started).max(started).min(ended.unwrap_or(now));
+            if status == Status::Running && heard > started {
+                said.progress.get_or_insert_default();
+            }
+            said.progress.iter_mut().for_each(|progress| progress.reported_at = Some(heard));
+        }
         let runtime = notes.word("runtime", row.text("runtime"), "unknown");
         let task = notes.text("task", row.text("task"), bounds::TASK_BYTES);
         let (finish, lost) = match status {
@@ -163,12 +171,17 @@ fn status(row: &Foreign, notes: &mut Notes) -> (Status, Option<&'static str>) {
     (status, waits)
 }
 
+/// When something was last heard of it.
+fn last_event(row: &Foreign, now: Millis) -> Option<Millis> {
+    row.integer("last_event_at").map(|at| Millis::clamped(at).min(now))
+}
+
 /// Its times in their order, with those that its status needs and no others.
 fn times(row: &Foreign, status: Status, now: Millis, notes: &mut Notes) -> Times {
     let mut at = |column: &str| notes.time(column, row.integer(column));
     let (given_created, given_started, given_ended) = (at("created_at"), at("started_at"), at("ended_at"));
     let mut created = given_created.or(given_started).or(given_ended).unwrap_or(now);
-    let last = row.integer("last_event_at").map(|at| Millis::clamped(at).min(now));
+    let last = last_event(row, now);
     let ms = |at: Option<Millis>| at.map_or(Value::Null, |at| json!(at.get()));
     let mut note = |column: &str, was: Option<Millis>, now: Option<Millis>, why| {
         notes.changed(column, &ms(was), &ms(now), why);
