@@ -1,6 +1,8 @@
 //! Proof that the ledger agrees with itself: every row equals the fold of its events, and nothing hangs loose.
 
 use crate::find::Scope;
+use crate::flows;
+use crate::notices;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
@@ -169,14 +171,26 @@ pub(crate) fn examine(
         }
     }
     if scope.0.is_none() {
-        for (what, query) in LOOSE_ENDS {
-            let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
-            if count != 0 {
-                tell(Problem { code: Code::LooseEnd, task: None, text: format!("{count} {what}") });
-            }
-        }
+        loose_ends(sql)?.into_iter().for_each(|text| tell(Problem { code: Code::LooseEnd, task: None, text }));
     }
     Ok((tasks, events))
+}
+
+/// What hangs loose between the records of the whole ledger.
+pub(crate) fn loose_ends(sql: &Connection) -> Result<Vec<String>, Failure> {
+    let mut loose = Vec::new();
+    for (what, query) in LOOSE_ENDS {
+        let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
+        if count != 0 {
+            loose.push(format!("{count} {what}"));
+        }
+    }
+    for (what, count) in [("notices", notices::unreadable(sql)?), ("flows", flows::unreadable(sql)?)] {
+        if count != 0 {
+            loose.push(format!("{count} {what} that cannot be read"));
+        }
+    }
+    Ok(loose)
 }
 
 /// The fields in which a row and its fold differ, by their JSON.

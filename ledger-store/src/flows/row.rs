@@ -63,6 +63,11 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
     Ok(Stored { flow, last_event: Seq(count(17)?) })
 }
 
+/// How many rows are no flows.
+pub(crate) fn unreadable(sql: &Connection) -> Result<u64, Failure> {
+    sqlite::odd_rows(sql, &select(""), read)
+}
+
 /// Reads a row of [`select`]; one that is none says so as damage.
 pub(super) fn sound(row: &Row<'_>) -> Result<Stored, Failure> {
     read(row).map_err(|error| match sqlite::is_odd(&error) {
