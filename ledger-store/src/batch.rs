@@ -9,66 +9,72 @@ use crate::write;
 use bgledger_core::config::Durability;
 use bgledger_core::{Error, Response, planted};
 use rusqlite::Connection;
-use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Requests that share one commit at most.
 const MOST: usize = 256;
 
-/// A batch that is committed, or failed, and what each request came to.
+/// A batch that is committed, or failed.
 pub(crate) struct Batch {
-    pub(crate) outcomes: Vec<(Arc<Job>, Result<Response, Error>)>,
+    outcomes: Vec<Outcome>,
     /// Whether it was committed.
     pub(crate) committed: bool,
 }
 
+/// What a request came to.
+struct Outcome {
+    job: Arc<Job>,
+    result: Result<Response, Error>,
+    /// Whether the answer waits for a sync.
+    owes_sync: bool,
+}
+
 impl Batch {
+    fn failed(jobs: Vec<Arc<Job>>, error: &Error) -> Batch {
+        let failed = |job| Outcome { job, result: Err(error.clone()), owes_sync: false };
+        Batch { outcomes: jobs.into_iter().map(failed).collect(), committed: false }
+    }
+
+    /// Whether an answer waits for a sync.
+    pub(crate) fn owes_sync(&self) -> bool {
+        self.outcomes.iter().any(|outcome| outcome.owes_sync)
+    }
+
+    /// Answers those that wait for a sync with what became of it instead.
+    pub(crate) fn fail_to_sync(&mut self, error: &Error) {
+        let waiting = self.outcomes.iter_mut().filter(|outcome| outcome.owes_sync);
+        waiting.for_each(|outcome| outcome.result = Err(error.clone()));
+    }
+
     /// Answers every request.
     pub(crate) fn settle(self, amend: impl Fn(Result<Response, Error>) -> Result<Response, Error>) {
-        self.outcomes.into_iter().for_each(|(job, outcome)| job.settle(amend(outcome)));
+        self.outcomes.into_iter().for_each(|outcome| outcome.job.settle(amend(outcome.result)));
     }
 }
 
-/// Carries out what waits and commits it with at most one sync. An error: nothing was taken from the line.
-///
-/// `default` is the ledger's own durability as it was last seen. SQLite takes no other level within a transaction: where
-/// somebody has changed it, the transaction begins again.
-pub(crate) fn transact(
-    conn: &Conn,
-    path: &Path,
-    lead: &Lead<'_>,
-    default: &Cell<Durability>,
-) -> Result<Batch, Failure> {
+/// Carries out what waits and commits it; the sync that it owes comes after the turn. An error: nothing was taken from the
+/// line.
+pub(crate) fn transact(conn: &Conn, path: &Path, lead: &Lead<'_>) -> Result<Batch, Failure> {
     let sql = conn.sql();
-    let full = |job: &Job| {
-        let durability = job.caller.durability.unwrap_or(default.get());
-        durability == Durability::Full && write::needs_sync(&job.request, &job.caller)
-    };
-    let syncs = loop {
-        // A thread that broke off may have left its transaction open.
+    // A thread that broke off may have left its transaction open.
+    roll_back(sql);
+    conn.settle_doubt()?;
+    begin(sql)?;
+    let jobs = lead.take(MOST);
+    let take_back = |failure: Failure| {
         roll_back(sql);
-        let syncs = lead.any(full);
-        conn.sync(syncs)?;
-        begin(sql)?;
-        if !lead.any(|job| job.caller.durability.is_none()) {
-            break syncs;
-        }
-        match config::durability(sql) {
-            Ok(said) if default.replace(said) == said => break syncs,
-            Ok(_) => roll_back(sql),
-            Err(failure) => {
-                roll_back(sql);
-                return Err(failure);
-            }
-        }
+        lead.give_back(jobs.clone());
+        failure
     };
-    // Whoever came since then and needs a sync that this transaction will not do is left to the next one.
-    let jobs = lead.take(MOST, |job| syncs || !full(job));
+    let is_durable = match jobs.iter().any(|job| job.caller.durability.is_none()) {
+        true => config::durability(sql).map_err(take_back)? == Durability::Full,
+        false => true,
+    };
     let mut attempt = carry_out(sql, path, &jobs, Undoing::NothingWritten);
     if let Err(Spoilt::Request) = attempt {
         roll_back(sql);
-        begin(sql).inspect_err(|_| lead.give_back(jobs.clone()))?;
+        begin(sql).map_err(|error| take_back(error.into()))?;
         attempt = carry_out(sql, path, &jobs, Undoing::Savepoint);
     }
     let done = match attempt {
@@ -82,31 +88,32 @@ pub(crate) fn transact(
             };
             let others = jobs.iter().enumerate().filter(|(other, _)| *other != place);
             lead.give_back(others.map(|(_, job)| Arc::clone(job)).collect());
-            let outcomes = jobs.get(place).map(|job| (Arc::clone(job), Err(error))).into_iter().collect();
-            return Ok(Batch { outcomes, committed: false });
+            return Ok(Batch::failed(jobs.get(place).cloned().into_iter().collect(), &error));
         }
     };
-    let owes_sync = jobs.iter().zip(&done).any(|(job, (_, wrote))| full(job) && !wrote);
-    let batch = |jobs: Vec<Arc<Job>>, done: Done| Batch {
-        outcomes: jobs.into_iter().zip(done).map(|(job, (outcome, _))| (job, outcome)).collect(),
-        committed: true,
+    let outcome = |(job, result): (Arc<Job>, Result<Written, Error>)| {
+        let is_durable = job.caller.durability.map_or(is_durable, |durability| durability == Durability::Full);
+        // What somebody else has recorded is told as recorded: it must be durable as well.
+        let needs_sync = |done: &Written| {
+            write::needs_sync(&job.request, &done.response, &job.caller) && (done.wrote || !planted("tell_unsynced"))
+        };
+        let owes_sync = is_durable && result.as_ref().is_ok_and(needs_sync);
+        Outcome { result: result.map(|done| done.response), owes_sync, job }
     };
+    let batch = Batch { outcomes: jobs.iter().cloned().zip(done).map(outcome).collect(), committed: true };
     if planted("acknowledge_before_commit") {
-        jobs.iter().zip(&done).for_each(|(job, (outcome, _))| job.settle(outcome.clone()));
+        batch.outcomes.iter().for_each(|outcome| outcome.job.settle(outcome.result.clone()));
         lead.announce();
     }
-    if planted("memory_first") && !syncs {
-        return Ok(batch(jobs, done));
+    if planted("memory_first") && !batch.owes_sync() {
+        return Ok(batch);
     }
-    match finish(sql, owes_sync) {
-        Ok(()) => Ok(batch(jobs, done)),
-        Err((failure, phase)) => {
-            roll_back(sql);
-            conn.doubt();
-            let error = failure.explain(path, phase, 0);
-            Ok(Batch { outcomes: jobs.into_iter().map(|job| (job, Err(error.clone()))).collect(), committed: false })
-        }
-    }
+    let committed = sql.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
+    committed.map(|_| batch).or_else(|error| {
+        roll_back(sql);
+        let _ = conn.doubt();
+        Ok(Batch::failed(jobs, &Failure::Storage(error).explain(path, Phase::Commit, 0)))
+    })
 }
 
 /// How what a failed request did is undone, without undoing the others of its transaction.
@@ -127,8 +134,8 @@ enum Spoilt {
     Everything(usize, Error),
 }
 
-/// What each request came to, and whether it wrote something; a refused one owes nobody a sync.
-type Done = Vec<(Result<Response, Error>, bool)>;
+/// What each request came to.
+type Done = Vec<Result<Written, Error>>;
 
 fn carry_out(sql: &Connection, path: &Path, jobs: &[Arc<Job>], undoing: Undoing) -> Result<Done, Spoilt> {
     let mut done = Vec::with_capacity(jobs.len());
@@ -139,7 +146,7 @@ fn carry_out(sql: &Connection, path: &Path, jobs: &[Arc<Job>], undoing: Undoing)
             Undoing::Savepoint => in_savepoint(sql, job),
         };
         done.push(match outcome {
-            Ok(Written { response, wrote }) => (Ok(response), wrote),
+            Ok(written) => Ok(written),
             Err(failure) => {
                 let refused = matches!(failure, Failure::Refused(_)) && sql.total_changes() == changes;
                 let error = failure.explain(path, Phase::Work, job.deadline.waited_ms());
@@ -150,23 +157,11 @@ fn carry_out(sql: &Connection, path: &Path, jobs: &[Arc<Job>], undoing: Undoing)
                 if !is_undone {
                     return Err(Spoilt::Request);
                 }
-                (Err(error), true)
+                Err(error)
             }
         });
     }
     Ok(done)
-}
-
-/// Commits.
-fn finish(sql: &Connection, owes_sync: bool) -> Result<(), (Failure, Phase)> {
-    if owes_sync {
-        // What others recorded without a sync is told as recorded: it must be durable before that.
-        let touch = "INSERT INTO meta VALUES ('touched', 1) ON CONFLICT DO UPDATE SET value = value + 1";
-        let touched = sql.prepare_cached(touch).and_then(|mut statement| statement.execute([]));
-        touched.map_err(|error| (error.into(), Phase::Work))?;
-    }
-    let committed = sql.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
-    committed.map(drop).map_err(|error| (error.into(), Phase::Commit))
 }
 
 /// Carries out one request; if it fails, what it did is undone and the transaction goes on.

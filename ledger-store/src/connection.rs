@@ -1,13 +1,13 @@
 //! One SQLite connection: how it is opened, checked and closed.
 
 use crate::batch::in_immediate;
-use crate::doubt;
 use crate::locks;
 use crate::mark;
 use crate::platform::{self, FileSystem, Standing};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline, beside};
+use crate::wal;
 use bgledger_core::{Error, planted};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -39,7 +39,6 @@ pub(crate) struct Conn {
     database: Standing,
     /// Pages in the WAL after the last commit.
     wal_pages: Arc<AtomicI64>,
-    full_sync: Cell<bool>,
     /// When it is looked next whether the files are in place, on the monotonic clock.
     next_look_ms: Cell<i64>,
     /// Whether a sync may have failed since the `-wal` was last known to be whole on the disk.
@@ -183,9 +182,8 @@ impl Conn {
             wal: None,
             database,
             wal_pages: Arc::new(AtomicI64::new(0)),
-            full_sync: Cell::new(true),
             next_look_ms: Cell::new(0),
-            doubtful: Cell::new(false),
+            doubtful: Cell::new(!immutable && wal::is_doubted(path)),
             immutable: immutable.then(|| look(path)).flatten(),
             ready: false,
         })
@@ -214,6 +212,10 @@ impl Conn {
                 false => sql.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?,
             };
             sql.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+            if writes && mode == "wal" {
+                // A commit does not wait for the disk: `persist` does.
+                sql.pragma_update(None, "synchronous", "NORMAL")?;
+            }
             Ok(mode == "wal")
         };
         let is_wal = prepare().map_err(explain)?;
@@ -285,38 +287,45 @@ impl Conn {
         !self.database.is_in_place()
     }
 
-    /// Says that a sync may have failed; see [`crate::doubt`]. What cannot be mended now is before the next commit.
-    pub(crate) fn doubt(&self) {
-        self.doubtful.set(true);
-        let _ = self.settle_doubt();
+    /// Makes what was committed so far, by anybody, survive a power loss. See [`crate::wal`].
+    pub(crate) fn persist(&self) -> Result<(), Failure> {
+        if planted("skip_fsync") {
+            return Ok(());
+        }
+        self.settle_doubt()?;
+        match wal::sync(&self.sql) {
+            Err(failure) if planted("believe_second_sync") => Err(failure),
+            Err(_) => self.doubt(),
+            Ok(()) => Ok(()),
+        }
     }
 
-    fn settle_doubt(&self) -> Result<(), Failure> {
+    /// Says that a sync may have failed, and mends what that leaves behind. What cannot be mended now is before the next
+    /// commit.
+    pub(crate) fn doubt(&self) -> Result<(), Failure> {
+        self.doubtful.set(true);
+        wal::tell_doubt(&self.path, true);
+        self.settle_doubt()
+    }
+
+    /// Mends what a failed sync left behind, if one did.
+    pub(crate) fn settle_doubt(&self) -> Result<(), Failure> {
         if self.doubtful.get() && !planted("believe_second_sync") {
-            doubt::rewrite_wal(&self.sql)?;
+            wal::rewrite(&self.sql)?;
+            wal::tell_doubt(&self.path, false);
             self.doubtful.set(false);
         }
         Ok(())
     }
 
-    /// A write transaction that nobody shares; whether it syncs is as [`Conn::sync`] was told.
+    /// A write transaction that nobody shares; see [`Conn::persist`].
     pub(crate) fn alone<T>(&self, work: impl FnOnce(&Connection) -> Result<T, Failure>) -> Result<T, Failure> {
-        in_immediate(&self.sql, work).inspect_err(|failure| {
-            if let Failure::Storage(_) = failure {
-                self.doubt();
-            }
-        })
-    }
-
-    /// Makes the next commits sync, or not.
-    pub(crate) fn sync(&self, full: bool) -> Result<(), Failure> {
         self.settle_doubt()?;
-        let full = full && !planted("skip_fsync");
-        if self.full_sync.get() != full {
-            self.sql.execute_batch(if full { "PRAGMA synchronous = FULL" } else { "PRAGMA synchronous = NORMAL" })?;
-            self.full_sync.set(full);
+        let done = in_immediate(&self.sql, work);
+        if let Err(Failure::Storage(_)) = &done {
+            let _ = self.doubt();
         }
-        Ok(())
+        done
     }
 
     /// Pages in the WAL after the last commit.
@@ -329,7 +338,7 @@ impl Conn {
         let _patience = turnstile::patience(Deadline::after(std::time::Duration::ZERO));
         // A checkpoint that cannot run now runs after a later commit.
         if self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_err() {
-            self.doubt();
+            let _ = self.doubt();
         }
         self.wal_pages.store(0, Ordering::Relaxed);
     }
@@ -366,7 +375,6 @@ pub(crate) fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
          PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -8000;
-         PRAGMA synchronous = FULL;
          PRAGMA wal_autocheckpoint = 0;",
     )
 }

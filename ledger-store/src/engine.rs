@@ -1,14 +1,14 @@
 //! One ledger file in one process: its connections, its turn to write, its shared commits.
 //!
 //! All handles of a process on one file share an engine. A writer stands in line; whoever leads carries out everything
-//! that waits there, each request in its own savepoint, in one transaction with one sync. A caller that is alone does
-//! just its own.
+//! that waits there in one transaction with one sync. A caller that is alone does just its own.
 
 mod alone;
 mod replaced;
 
 use crate::batch::{Batch, in_transaction, transact};
 use crate::caller::{Caller, Written};
+use crate::config;
 use crate::connection::{self, Conn, Place};
 use crate::fork;
 use crate::platform::{self, Bell, FileSystem};
@@ -19,12 +19,12 @@ use crate::salvage::Wreck;
 use crate::sqlite::{self, Failure, Phase};
 use crate::sweep;
 use crate::turnstile::{self, Deadline, Turnstile, beside};
+use crate::wal;
 use crate::world::World;
 use crate::write;
 use bgledger_core::config::Durability;
-use bgledger_core::{Error, Prune, Request, Response};
+use bgledger_core::{Error, Prune, Request, Response, planted};
 use rusqlite::Connection;
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::ptr;
@@ -77,8 +77,6 @@ struct Writing {
 struct Writer {
     conn: Conn,
     turnstile: Turnstile,
-    /// The ledger's own durability, as it was last seen.
-    durability: Cell<Durability>,
 }
 
 /// How leading ended.
@@ -180,6 +178,26 @@ impl Engine {
         Err(Failure::Replaced.explain(&self.path, Phase::Work, 0))
     }
 
+    /// Makes what was read survive a power loss before it is told, where the caller's durability asks for that: a commit is
+    /// seen before its own sync is over.
+    pub(crate) fn persist_seen(&self, patience: Duration, caller: &Caller) -> Result<(), Error> {
+        let synced = |sql: &Connection| {
+            let durability = caller.durability.map_or_else(|| config::durability(sql), Ok)?;
+            let is_owed = durability == Durability::Full && !planted("tell_unsynced");
+            Ok(!is_owed || wal::sync(sql).is_ok())
+        };
+        if self.read(patience, synced)? {
+            return Ok(());
+        }
+        let _held = fork::hold();
+        let deadline = Deadline::after(patience);
+        let _shared = self.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        let mut writing = lock(&self.writing);
+        let writer = self.open(&mut writing.writer, &deadline)?;
+        let _patience = turnstile::patience(deadline);
+        writer.conn.doubt().map_err(|failure| failure.explain(&self.path, Phase::Work, deadline.waited_ms()))
+    }
+
     fn connect_reader(&self, deadline: &Deadline) -> Result<Conn, Error> {
         let (place, file_system) = connection::inspect(&self.path, self.allow_network_fs)?;
         match place {
@@ -257,17 +275,22 @@ impl Engine {
             return Ok(Led::Replaced);
         }
         let _patience = turnstile::patience(job.deadline);
-        let batch = transact(&writer.conn, &self.path, lead, &writer.durability).map_err(explain)?;
+        let mut batch = transact(&writer.conn, &self.path, lead).map_err(explain)?;
         if !batch.committed {
             batch.settle(|outcome| outcome);
             return Ok(Led::Done);
+        }
+        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
+        drop(turn);
+        if batch.owes_sync()
+            && let Err(failure) = writer.conn.persist()
+        {
+            batch.fail_to_sync(&failure.explain(&self.path, Phase::Commit, 0));
         }
         if !writer.conn.is_linked() {
             return Ok(Led::ReplacedAfter(batch));
         }
         batch.settle(|outcome| outcome);
-        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
-        drop(turn);
         lead.announce();
         self.strike();
         self.checkpoint(writer, CHECKPOINT_PAGES);
@@ -301,7 +324,7 @@ impl Engine {
             let conn = Conn::record(&self.path, network, deadline)?;
             let turnstile = Turnstile::open(&self.path).map_err(|error| sqlite::io(&self.path, &error))?;
             self.note_newest(&conn);
-            *writer = Some(Writer { conn, turnstile, durability: Cell::new(Durability::Full) });
+            *writer = Some(Writer { conn, turnstile });
         }
         writer.as_ref().ok_or_else(|| Error::internal("a writer that was just made is gone"))
     }
@@ -343,7 +366,6 @@ impl Engine {
         let Ok((due, expired)) = in_transaction(writer.conn.sql(), look) else { return };
         let Ok(Some(_turn)) = writer.turnstile.enter(&deadline) else { return };
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
-        let _ = writer.conn.sync(false);
         let _ = writer.conn.alone(|sql| sweep::opportune(sql, &due, &expired, everybody, &at));
         self.strike();
     }

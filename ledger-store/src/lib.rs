@@ -26,7 +26,6 @@ mod config;
 mod connection;
 mod continuity;
 mod doctor;
-mod doubt;
 mod engine;
 mod find;
 mod flows;
@@ -55,6 +54,7 @@ mod transfer;
 mod turnstile;
 mod verify;
 mod wait;
+mod wal;
 mod world;
 mod write;
 

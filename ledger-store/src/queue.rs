@@ -6,7 +6,6 @@ use crate::platform;
 use crate::turnstile::Deadline;
 use bgledger_core::{Error, Request, Response, TaskId};
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,8 +17,6 @@ pub(crate) struct Job {
     /// The id of a task or flow that it may create: the same if it runs again.
     pub(crate) fresh: TaskId,
     pub(crate) deadline: Deadline,
-    /// Requests of one caller with the same mark are carried out in their order; 0 is no mark.
-    series: u64,
     outcome: Mutex<Option<Result<Response, Error>>>,
 }
 
@@ -28,7 +25,7 @@ impl Job {
         let creates = matches!(request, Request::Create(_) | Request::FlowCreate(_));
         let random = if creates { platform::random_bytes() } else { [0; 10] };
         let fresh = TaskId::from_parts(caller.world.moment().now, random);
-        Job { request, caller, fresh, deadline: Deadline::after(patience), series: 0, outcome: Mutex::new(None) }
+        Job { request, caller, fresh, deadline: Deadline::after(patience), outcome: Mutex::new(None) }
     }
 
     /// Answers it; whoever waits for it sees it once the leader says so ([`Lead::announce`]).
@@ -83,15 +80,13 @@ impl Queue {
 
     /// Stands in line with several, which stay in this order.
     pub(crate) fn join_all(&self, jobs: Vec<Job>) -> Vec<Place<'_>> {
-        static SERIES: AtomicU64 = AtomicU64::new(1);
-        let series = SERIES.fetch_add(1, Ordering::Relaxed);
-        let jobs = jobs.into_iter().map(|job| Arc::new(Job { series, ..job }));
         let mut line = self.line();
-        let join = |job: Arc<Job>| {
+        let join = |job: Job| {
+            let job = Arc::new(job);
             line.waiting.push_back(Arc::clone(&job));
             Place { queue: self, job }
         };
-        jobs.map(join).collect()
+        jobs.into_iter().map(join).collect()
     }
 
     /// Wakes whoever waits.
@@ -165,24 +160,11 @@ pub(crate) struct Lead<'a> {
 }
 
 impl Lead<'_> {
-    /// Whether something of that kind waits.
-    pub(crate) fn any(&self, test: impl Fn(&Job) -> bool) -> bool {
-        self.queue.line().waiting.iter().any(|job| test(job))
-    }
-
-    /// Takes from the front what passes the test, up to so many.
-    pub(crate) fn take(&self, most: usize, test: impl Fn(&Job) -> bool) -> Vec<Arc<Job>> {
+    /// Takes from the front, up to so many.
+    pub(crate) fn take(&self, most: usize) -> Vec<Arc<Job>> {
         let mut line = self.queue.line();
-        let (mut taken, mut left): (Vec<Arc<Job>>, VecDeque<Arc<Job>>) = (Vec::new(), VecDeque::new());
-        for job in line.waiting.drain(..) {
-            let waits_for_another = job.series != 0 && left.iter().any(|earlier| earlier.series == job.series);
-            match taken.len() < most && !waits_for_another && test(&job) {
-                true => taken.push(job),
-                false => left.push_back(job),
-            }
-        }
-        line.waiting = left;
-        taken
+        let many = line.waiting.len().min(most);
+        line.waiting.drain(..many).collect()
     }
 
     /// Puts back what was taken and is not answered, at the front.

@@ -1,7 +1,8 @@
 //! Waiting for tasks to end and for events to come, without holding a transaction meanwhile.
 //!
 //! Whoever waits sleeps until the bell of the ledger is struck after a commit, and then asks for the newest `seq`:
-//! whatever ends a task or is told to a watcher has appended an event.
+//! whatever ends a task or is told to a watcher has appended an event. What they were waiting for is told once it is
+//! durable.
 
 use crate::caller::Caller;
 use crate::engine::Engine;
@@ -54,7 +55,13 @@ pub(crate) fn wait(
     };
     let (views, waited_ms) = until(engine, first, wait.timeout, patience, goes_on, again, |views| is_over(views))?;
     match is_over(&views) {
-        true => Ok(Tasks { tasks: views }),
+        true => {
+            // An acknowledgement is told after a sync of its own.
+            if wait.ack.is_none() {
+                engine.persist_seen(patience, caller)?;
+            }
+            Ok(Tasks { tasks: views })
+        }
         false => {
             let active = views.iter().filter(|view| view.task.status.is_active());
             let pending = active.map(|view| view.task.number).collect();
@@ -76,7 +83,11 @@ pub(crate) fn watch(
     let again = |sql: &Connection| read::events(sql, watch, Some(from), caller);
     let timeout = watch.timeout.or(Some(Span::ZERO));
     let enough = |events: &Events| !events.events.is_empty();
-    until(engine, first, timeout, patience, goes_on, again, enough).map(|(events, _)| events)
+    let (events, _) = until(engine, first, timeout, patience, goes_on, again, enough)?;
+    if enough(&events) {
+        engine.persist_seen(patience, caller)?;
+    }
+    Ok(events)
 }
 
 /// How often those who wait for executors to be gone look whether they are.
@@ -97,6 +108,9 @@ pub(crate) fn drain(
     // An executor may die without a word to the ledger: it is looked for anew now and then.
     loop {
         let rest = ends - platform::monotonic_ms();
+        if left.drained {
+            engine.persist_seen(patience, caller)?;
+        }
         if left.drained || rest <= 0 || !goes_on() {
             return Ok(left);
         }

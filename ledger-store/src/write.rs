@@ -21,18 +21,16 @@ use bgledger_core::{
 };
 use rusqlite::Connection;
 
-/// Whether a request's success must survive a power loss. A start whose process dies with the power need not.
-pub(crate) fn needs_sync(request: &Request, caller: &Caller) -> bool {
+/// Whether a success must survive a power loss before it is told. A start whose process dies with the power need not; what
+/// is claimed leads to effects elsewhere.
+pub(crate) fn needs_sync(request: &Request, response: &Response, caller: &Caller) -> bool {
     match request {
         Request::Start(start) => {
             let spec = start.executor.as_ref().unwrap_or(&caller.executor);
             start.lease.is_some() || matches!(spec, ExecutorSpec::External | ExecutorSpec::Identity(_))
         }
-        Request::Progress(_)
-        | Request::Heartbeat(_)
-        | Request::Maintenance(_)
-        | Request::Prune(_)
-        | Request::NoticesClaim(_) => false,
+        Request::Progress(_) | Request::Heartbeat(_) | Request::Maintenance(_) | Request::Prune(_) => false,
+        Request::NoticesClaim(_) => !matches!(response, Response::NoticesClaim(list) if list.notices.is_empty()),
         Request::Create(_)
         | Request::Finish(_)
         | Request::Settle(_)

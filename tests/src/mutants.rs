@@ -7,8 +7,9 @@ use crate::binary::workspace;
 use std::process::{Command, Stdio};
 
 /// The bugs, what each does, and the harnesses that must find it.
-pub const MUTANTS: [(&str, &str, &[&str]); 13] = [
+pub const MUTANTS: [(&str, &str, &[&str]); 14] = [
     ("skip_fsync", "a durable commit does not sync", &["power-loss"]),
+    ("tell_unsynced", "what another process has just recorded is told before it is synced", &["power-loss-processes"]),
     ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss", "io-faults"]),
     ("memory_first", "what need not be synced is answered and never committed", &["power-loss", "model"]),
     ("believe_second_sync", "a sync that failed is forgotten when the next one succeeds", &["power-loss"]),
@@ -24,8 +25,9 @@ pub const MUTANTS: [(&str, &str, &[&str]); 13] = [
 ];
 
 /// The harnesses that look for them: a test, how much of it, and what cargo hands on to it.
-const PANEL: [(&str, &str, &str, &[&str]); 8] = [
+const PANEL: [(&str, &str, &str, &[&str]); 9] = [
     ("power-loss", "power_loss", "BGLEDGER_POWER_LOSSES=2000", &["--skip", "from_processes"]),
+    ("power-loss-processes", "power_loss", "BGLEDGER_POWER_LOSSES=2000", &["from_processes"]),
     ("io-faults", "io_faults", "BGLEDGER_FAULT_STRIDE=23", &[]),
     ("fork", "fork", "", &[]),
     ("model", "model", "", &[]),

@@ -23,12 +23,12 @@ const UNSAFE: [&str; 19] = [
     "ledger-ffi/src/wait.rs",
     "ledger-ffi/src/watch.rs",
     "ledger-store/src/connection.rs",
-    "ledger-store/src/doubt.rs",
     "ledger-store/src/engine.rs",
     "ledger-store/src/locks.rs",
     "ledger-store/src/mark.rs",
     "ledger-store/src/platform/bell.rs",
     "ledger-store/src/platform/fork.rs",
+    "ledger-store/src/wal.rs",
 ];
 const LINES: usize = 500;
 /// Written by programs, like lock files.

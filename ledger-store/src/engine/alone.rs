@@ -57,13 +57,13 @@ impl Engine {
             return Ok(Ended::Replaced);
         }
         let _patience = turnstile::patience(*deadline);
-        writer.conn.sync(true).map_err(explain)?;
         let done = writer.conn.alone(work).map_err(explain)?;
+        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
+        drop(turn);
+        writer.conn.persist().map_err(|failure| failure.explain(path, Phase::Commit, 0))?;
         if !writer.conn.is_linked() {
             return Ok(Ended::Stranded(done));
         }
-        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
-        drop(turn);
         self.strike();
         self.checkpoint(writer, CHECKPOINT_PAGES);
         Ok(Ended::Committed(done))

@@ -48,9 +48,8 @@ impl Engine {
         let writer = self.open(writer, deadline)?;
         let turn = writer.turnstile.enter(deadline).map_err(|error| sqlite::io(&self.path, &error))?;
         let _patience = turnstile::patience(*deadline);
-        writer.conn.sync(true).map_err(explain)?;
         let bring_back = |sql: &Connection| owed.iter().try_for_each(|wreck| salvage::bring_back(sql, wreck));
-        writer.conn.alone(bring_back).map_err(explain)?;
+        writer.conn.alone(bring_back).and_then(|()| writer.conn.persist()).map_err(explain)?;
         if writer.conn.is_in_place() {
             owed.clear();
             self.owes.store(false, Ordering::Release);

@@ -94,8 +94,9 @@ class ByHand:
         for step in (self.start, self.finish):
             execute("BEGIN IMMEDIATE")
             at = time.time_ns() // 1_000_000
-            look = "SELECT status, last_event, revision, cancel, attempt FROM task WHERE number = ?"
-            status, last, revision, cancel, _attempt = execute(look, (number,)).fetchone()
+            # The whole row, as whoever decides by it and answers with the task reads it.
+            look = "SELECT status, last_event, revision, cancel, * FROM task WHERE number = ?"
+            status, last, revision, cancel, *_row = execute(look, (number,)).fetchone()
             assert status < 3 and cancel is None
             step(number, last, revision, at)
             execute("COMMIT")

@@ -5,6 +5,7 @@ use super::wall_ms;
 use bgledger_core::Create;
 use bgledger_core::config::Durability;
 use bgledger_store::{Ledger, OpenOptions};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Result, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
@@ -128,14 +129,21 @@ fn first<T: rusqlite::types::FromSql>(row: &rusqlite::Row<'_>) -> Result<T> {
     row.get(0)
 }
 
-/// The newest event and the revision of a task, which must have this status and no cancel request.
+/// The newest event and the revision of a task, which must have this status and no cancel request. The whole row is read, as
+/// whoever decides by a task's state and answers with the task must.
 fn loaded(sql: &Connection, number: i64, status: i64) -> Result<(i64, i64)> {
-    let query = "SELECT status, last_event, revision, updated_at, cancel, attempt, lease FROM task WHERE number = ?1";
-    let (recorded, last, revision, cancel): (i64, i64, i64, Option<String>) = sql
-        .prepare_cached(query)?
-        .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(4)?)))?;
-    assert!(recorded == status && cancel.is_none());
-    Ok((last, revision))
+    let mut statement = sql.prepare_cached("SELECT * FROM task WHERE number = ?1")?;
+    let columns = statement.column_count();
+    let [status_at, last_at, revision_at, cancel_at] =
+        ["status", "last_event", "revision", "cancel"].map(|name| statement.column_index(name).expect("a column"));
+    let row: Vec<Value> = statement.query_row([number], |row| (0..columns).map(|column| row.get(column)).collect())?;
+    let [Value::Integer(recorded), Value::Integer(last), Value::Integer(revision)] =
+        [&row[status_at], &row[last_at], &row[revision_at]]
+    else {
+        panic!("a row without its numbers");
+    };
+    assert!(*recorded == status && row[cancel_at] == Value::Null);
+    Ok((*last, *revision))
 }
 
 /// Numbers are never used again, also of what was pruned.

@@ -1,5 +1,6 @@
 //! Four processes record at once, each with a ledger of its own to make if it is the first; some end and others come, so
-//! that the `-wal` goes and comes again.
+//! that the `-wal` goes and comes again. Each also asks for what another one has just recorded: what it is told must be
+//! durable, whoever wrote it and whether or not that one has been told.
 
 use crate::threads::{Story, events};
 use bgledger_tests::content::reader;
@@ -37,8 +38,10 @@ pub(crate) fn play(seed: u64) -> Story {
             Noted::Told(text) => {
                 for line in text.lines().filter(|line| !line.is_empty()) {
                     let answer: Value = json::parse(line).expect("a response is JSON");
-                    let task = &answer["ok"]["task"];
-                    if answer["id"] == "promised" {
+                    let (task, awaited) = (&answer["ok"]["task"], &answer["ok"]["tasks"][0]);
+                    for task in
+                        [task, awaited].into_iter().filter(|task| answer["id"] == "promised" && task.is_object())
+                    {
                         let run = task["run_id"].as_str().expect("a run").to_owned();
                         told.push((run, task["revision"].as_u64().expect("a revision")));
                         happened.push(Happening::Told(told.len() - 1));
@@ -53,7 +56,13 @@ pub(crate) fn play(seed: u64) -> Story {
 /// A few lives of tasks, told by one process after the other.
 fn live(path: &Path, notes: &Path, number: u64, mut dice: Dice) {
     let mut process = start(path, notes);
+    let another = (number + 1) % PROCESSES;
     for life in 0..5 {
+        // It may be there already, or not yet: then the other one is told that it is.
+        let theirs = format!(r#""create": {{"label": "a life", "run_id": "{another}-{life}"}}"#);
+        if dice.below(2) == 0 {
+            process.ok(&format!(r#"{{"id": "promised", "now": "{NOW}", {theirs}}}"#));
+        }
         let lookup = format!(r#""lookup": "run:{number}-{life}""#);
         let create = format!(r#""create": {{"label": "a life", "run_id": "{number}-{life}"}}"#);
         let mut lines = vec![
@@ -68,6 +77,9 @@ fn live(path: &Path, notes: &Path, number: u64, mut dice: Dice) {
             let id = if promised { "promised" } else { "heard" };
             process.ok(&format!(r#"{{"id": "{id}", "now": "{NOW}", {line}}}"#));
         }
+        // Whether it has ended, or has not, or is not there.
+        let awaited = format!(r#""wait": {{"lookups": ["run:{another}-{life}"], "timeout": "20ms"}}"#);
+        process.ask(&format!(r#"{{"id": "promised", "now": "{NOW}", {awaited}}}"#)).expect("an answer");
         if dice.below(2) == 0 {
             process.end();
             process = start(path, notes);
