@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod binary;
 pub mod clocked;
+pub mod clocks;
 pub mod content;
 pub mod damage;
 pub mod dice;

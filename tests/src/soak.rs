@@ -68,6 +68,14 @@ pub const HARNESSES: &[Harness] = &[
         seed: "",
     },
     Harness {
+        name: "clocks",
+        does: "simulated clocks step, walk apart and stand still over silent work; the count is of tasks",
+        test: "clock",
+        filter: "simulated_clocks",
+        count: ("BGLEDGER_CLOCK_TASKS", 1_000_000),
+        seed: "BGLEDGER_CLOCK_SEED",
+    },
+    Harness {
         name: "model",
         does: "sequences of requests are compared with a second ledger; the count is of sequences",
         test: "model",
