@@ -68,6 +68,22 @@ pub const HARNESSES: &[Harness] = &[
         seed: "",
     },
     Harness {
+        name: "migrations",
+        does: "eight processes migrate one ledger; the count is of races",
+        test: "migrations",
+        filter: "eight_processes",
+        count: ("BGLEDGER_MIGRATION_RACES", 100),
+        seed: "",
+    },
+    Harness {
+        name: "migration-kills",
+        does: "a process is killed at its system calls while it migrates; each count-th position is met",
+        test: "migrations",
+        filter: "a_kill",
+        count: ("BGLEDGER_MIGRATION_STRIDE", 1),
+        seed: "",
+    },
+    Harness {
         name: "clocks",
         does: "simulated clocks step, walk apart and stand still over silent work; the count is of tasks",
         test: "clock",
