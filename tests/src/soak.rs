@@ -68,6 +68,14 @@ pub const HARNESSES: &[Harness] = &[
         seed: "",
     },
     Harness {
+        name: "memcheck",
+        does: "the program under valgrind; each count-th verb, and every kind of request",
+        test: "memcheck",
+        filter: "",
+        count: ("BGLEDGER_VERB_STRIDE", 1),
+        seed: "",
+    },
+    Harness {
         name: "migrations",
         does: "eight processes migrate one ledger; the count is of races",
         test: "migrations",
