@@ -7,9 +7,8 @@
 use super::lines::{Lines, SOURCE, wrong};
 use super::{Layout, Record};
 use crate::batch::in_immediate;
-use crate::connection;
 use crate::find::{self, Scope};
-use crate::import::{Notes, Place, blank};
+use crate::import::{self, Notes, Place, blank};
 use crate::notices::Letter;
 use crate::prune::{self, Series};
 use crate::record::{self, stored_number};
@@ -58,7 +57,7 @@ pub(crate) fn import(place: &Place<'_>, path: &Path, rehearse: bool) -> Result<I
 
 /// Takes everything into a ledger that goes again, and tells what it came to.
 fn rehearsed(path: &Path) -> Result<ImportReport, Error> {
-    let sql = connection::blank().map_err(|failure| failure.explain(path, Phase::Open, 0))?;
+    let sql = import::scratch().map_err(|failure| failure.explain(path, Phase::Open, 0))?;
     let whole = in_immediate(&sql, |sql| whole(sql, path));
     let report = whole.map_err(|failure| failure.explain(path, Phase::Work, 0))?;
     Ok(ImportReport { applied: false, ..report.unwrap_or_else(|| blank(SOURCE, false)) })
