@@ -156,6 +156,8 @@ fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) ->
             Phase::Open | Phase::Work => Error::Io { path: shown, problem },
         },
         ErrorCode::TooBig => Error::TooLarge { field: "request".into(), actual: 0, limit: 0 },
+        // What the rules allow of a sound row keeps every constraint.
+        ErrorCode::ConstraintViolation => Error::Corrupt { path: shown, problem: not_ours(&problem) },
         ErrorCode::Unknown if is_of_the_tables(&problem) => Error::Corrupt { path: shown, problem: not_ours(&problem) },
         _ => Error::internal(format!("{problem} ({})", failure.extended_code)),
     }

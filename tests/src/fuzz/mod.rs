@@ -161,6 +161,12 @@ struct Response<'a> {
     error: Option<Value>,
 }
 
+/// The same of a ledger that nobody has damaged: nor is damage an answer.
+pub fn judged_of_sound(answer: &str) -> bool {
+    assert!(!answer.contains(r#""class":"ledger""#), "{answer}");
+    judged(answer)
+}
+
 /// Whether an answer is a success. Anything but a response, or a fault of ours, is a panic.
 pub fn judged(answer: &str) -> bool {
     let Response { id, ok, error } =
