@@ -180,15 +180,25 @@ pub(crate) fn lease_has_run_out(task: &Task, at: &Moment) -> bool {
     matches!(lease_state(task, at), LeaseState::Expired(_))
 }
 
-/// Within one boot a lease is measured by that boot's monotonic clock, elsewhere by the wall clock.
-fn lease_state(task: &Task, at: &Moment) -> LeaseState {
-    let Some(expires_at) = task.lease_expires_at else { return LeaseState::None };
-    let (overdue, monotonic) = match (&task.lease_clock, &at.boot) {
+/// Whether the task's lease is over, its grace apart.
+pub(crate) fn lease_is_over(task: &Task, at: &Moment) -> bool {
+    task.lease_expires_at.is_some_and(|expires_at| overdue(task, expires_at, at).0 > Span::ZERO)
+}
+
+/// How long a lease is over, and whether the monotonic clock says so: within one boot a lease is measured by that boot's
+/// monotonic clock, elsewhere by the wall clock.
+fn overdue(task: &Task, expires_at: Millis, at: &Moment) -> (Span, bool) {
+    match (&task.lease_clock, &at.boot) {
         (Some(Lease { boot, expires }), Some(here)) if boot == here => {
             (Span::clamped(at.monotonic.saturating_sub(*expires)), true)
         }
         (_, _) => (at.now.since(expires_at), false),
-    };
+    }
+}
+
+fn lease_state(task: &Task, at: &Moment) -> LeaseState {
+    let Some(expires_at) = task.lease_expires_at else { return LeaseState::None };
+    let (overdue, monotonic) = overdue(task, expires_at, at);
     match overdue > LEASE_GRACE {
         true => LeaseState::Expired(Evidence::LeaseExpired { expired_at: Some(expires_at), overdue, monotonic }),
         false => LeaseState::Holds,

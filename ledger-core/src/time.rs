@@ -1,9 +1,13 @@
 //! Times and spans. Milliseconds in storage, RFC 3339 in JSON; the core is told what time it is.
 
 use core::fmt;
+use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Where the count begins, without an offset.
+const BEGINNING: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
 
 /// A point in time: milliseconds since 1970 UTC, from year 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +60,17 @@ impl Millis {
 
     /// Reads RFC 3339 with any offset.
     pub fn parse(text: &str) -> Option<Millis> {
-        text.parse::<Timestamp>().ok().and_then(|at| Millis::new(at.as_millisecond()))
+        match text.parse::<Timestamp>() {
+            Ok(at) => Millis::new(at.as_millisecond()),
+            Err(_) => Millis::parse_last_days(text),
+        }
+    }
+
+    /// The same for the last two days of year 9999 in UTC, for which others may have no offset left.
+    fn parse_last_days(text: &str) -> Option<Millis> {
+        let at = text.strip_suffix(['Z', 'z'])?.parse::<DateTime>().ok()?;
+        let ms = at.duration_since(BEGINNING).as_millis();
+        i64::try_from(ms).ok().and_then(Millis::new)
     }
 }
 
@@ -64,7 +78,10 @@ impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Timestamp::from_millisecond(self.0) {
             Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{} ms", self.0),
+            Err(_) => match BEGINNING.checked_add(SignedDuration::from_millis(self.0)) {
+                Ok(at) => write!(f, "{at:.3}Z"),
+                Err(_) => write!(f, "{} ms", self.0),
+            },
         }
     }
 }
@@ -212,5 +229,26 @@ impl schemars::JsonSchema for Span {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"type": ["integer", "string"], "minimum": 0, "description": "milliseconds in answers; requests may give text such as \"90s\""})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// Whoever reads a time from an answer, or the ledger from its row, gets the time that was written.
+    #[test]
+    fn every_time_is_read_as_it_was_told_to_the_last_millisecond_of_9999() {
+        let of_the_last_days = Millis::MAX.0 - 2 * 86_400_000..=Millis::MAX.0;
+        let some = of_the_last_days.step_by(7_777_777).chain([0, 1, 1_795_829_023_000, Millis::MAX.0]);
+        for ms in some {
+            let at = Millis(ms);
+            assert_eq!(Millis::parse(&at.to_string()), Some(at), "{at}");
+        }
+        assert_eq!(Millis::MAX.to_string(), "9999-12-31T23:59:59.999Z");
+        for odd in ["9999-12-31T23:59:59.999", "10000-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "Z", "9999Z"] {
+            assert_eq!(Millis::parse(odd), None, "{odd}");
+        }
     }
 }

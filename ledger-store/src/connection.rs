@@ -363,7 +363,8 @@ impl Drop for Conn {
     }
 }
 
-/// Settings that protect against a hostile file and against ourselves.
+/// Settings that protect against a hostile file and against ourselves. What a reader that stays has the WAL grow to is
+/// given back when it is begun anew.
 pub(crate) fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     sql.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
@@ -375,7 +376,8 @@ pub(crate) fn guard(sql: &Connection) -> Result<(), rusqlite::Error> {
          PRAGMA cell_size_check = ON;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -8000;
-         PRAGMA wal_autocheckpoint = 0;",
+         PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = 33554432;",
     )
 }
 

@@ -93,3 +93,25 @@ fn of_many_that_record_into_an_older_file_one_migrates_it() {
     assert_eq!(numbers, (1..=38).map(TaskNumber).collect::<Vec<_>>());
     assert!(ledger.call(Verify::default()).expect("a report").ok);
 }
+
+/// Not a test: a process that `tests/tests/migrations.rs` starts, kills and has race others. It records a task, which
+/// brings the file to the format of these tests, or migrates it by name, and says so.
+#[test]
+#[ignore = "a process of tests/tests/migrations.rs"]
+fn a_process_that_migrates() {
+    let told = |name: &str| std::env::var(name).expect("what is to be done");
+    let ledger = open(Path::new(&told("BGLEDGER_MIGRATES")));
+    // Whoever races waits for the others.
+    let gate = std::env::var_os("BGLEDGER_MIGRATES_FROM").map(PathBuf::from);
+    while gate.as_ref().is_some_and(|gate| !gate.exists()) {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    match told("BGLEDGER_MIGRATES_HOW").as_str() {
+        "by name" => drop(ledger.call(Migrate { dry_run: false }).expect("migrated")),
+        label => {
+            let label = label.to_owned();
+            let created = ledger.call(Create { key: Some(label.clone()), label, ..Create::default() });
+            println!("recorded {}", created.expect("created").task.task.number.0);
+        }
+    }
+}

@@ -4,8 +4,8 @@ use crate::caller::{Caller, Written};
 use crate::config;
 use crate::find::{self, Purpose, Scope};
 use crate::platform;
-use crate::record::{self, stored_number};
-use crate::sqlite::Failure;
+use crate::record::{self, named_number, stored_number};
+use crate::sqlite::{self, Failure};
 use crate::world::World;
 use bgledger_core::{
     ClaimedNotices, Error, Event, EventKind, Json, Millis, Moment, Notice, NoticeClaim, NoticeCommand, NoticeDecision,
@@ -31,11 +31,18 @@ struct Stored {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Letter {
     /// The task's global id.
-    id: TaskId,
+    pub(crate) id: TaskId,
     /// Its owner.
     owner: String,
     /// The notice in words.
     message: String,
+}
+
+impl Letter {
+    /// Reads what was kept.
+    pub(crate) fn read(text: &str) -> Option<Letter> {
+        serde_json::from_str(text).ok()
+    }
 }
 
 /// Whose a notice is: its task's, or that of the task it outlived.
@@ -54,6 +61,11 @@ const FROM_LETTERS: &str = "FROM notice INDEXED BY notice_letter LEFT JOIN task 
 const FROM_OPEN: &str = "FROM notice INDEXED BY notice_open LEFT JOIN task ON task.number = notice.task";
 /// So many are sorted.
 const SORTED: usize = 5_000;
+
+/// How many rows are no notices.
+pub(crate) fn unreadable(sql: &Connection) -> Result<u64, Failure> {
+    sqlite::odd_rows(sql, &format!("SELECT {COLUMNS} {FROM_NOTICES}"), read)
+}
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let number = |place: usize| row.get::<_, i64>(place).map(|value| u64::try_from(value).unwrap_or(0));
@@ -75,7 +87,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
         },
         since: Since { generation: row.get(10)?, silent: row.get(11)? },
         kind: row.get(12)?,
-        letter: row.get::<_, Option<String>>(13)?.and_then(|text| serde_json::from_str(&text).ok()),
+        letter: row.get::<_, Option<String>>(13)?.as_deref().and_then(Letter::read),
     })
 }
 
@@ -99,8 +111,8 @@ pub(crate) fn list(sql: &Connection, notices: &Notices, caller: &Caller, at: &Mo
         test("notice.task = ?", stored_number(task.task.number.0)?.into());
     }
     if let Some(after) = &notices.after {
-        test("SEQ <= ?", stored_number(after.seq.0)?.into());
-        let (seq, recipient) = (after.seq.0, after.recipient.clone().unwrap_or_default());
+        let (seq, recipient) = (named_number(after.seq.0), after.recipient.clone().unwrap_or_default());
+        test("SEQ <= ?", seq.into());
         test(&format!("(SEQ < {seq} OR notice.recipient > ?)"), recipient.into());
     }
     if !notices.state.is_empty() {
@@ -310,7 +322,7 @@ fn one(sql: &Connection, id: &NoticeId, scope: Scope<'_>) -> Result<Stored, Fail
                 AND (?3 IS NULL OR {OWNER} = ?3)"
         );
         let mut statement = sql.prepare_cached(&query)?;
-        let found = statement.query_map((stored_number(id.seq.0)?, &id.recipient, scope.0), read)?;
+        let found = statement.query_map((named_number(id.seq.0), &id.recipient, scope.0), read)?;
         Ok(found.collect::<rusqlite::Result<_>>()?)
     };
     let mut found = find(FROM_NOTICES, "notice.task = (SELECT task FROM event WHERE seq = ?1)")?;
@@ -388,7 +400,7 @@ fn view(sql: &Connection, stored: Stored, world: World, at: &Moment) -> Result<N
     let (id, text) = match (&task, letter) {
         (Some(task), _) => (task.id, words(sql, task, &notice)?),
         (None, Some(letter)) => (letter.id, letter.message),
-        (None, None) => return Err(Error::internal("a notice without a task").into()),
+        (None, None) => return Err(Failure::Damaged(format!("of the task of notice {} nothing is left", notice.id()))),
     };
     Ok(NoticeView {
         notice: notice.id(),

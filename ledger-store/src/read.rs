@@ -114,7 +114,7 @@ fn all_events(sql: &Connection, after: Seq, limit: u32, caller: &Caller) -> Resu
         FROM event JOIN task ON task.number = event.task
         WHERE event.seq > ?1 AND (?2 IS NULL OR task.owner = ?2) ORDER BY event.seq LIMIT ?3";
     let mut statement = sql.prepare_cached(query)?;
-    let mut rows = statement.query((record::stored_number(after.0)?, caller.owner.as_ref(), limit))?;
+    let mut rows = statement.query((record::named_number(after.0), caller.owner.as_ref(), limit))?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
         let (seq, at, kind): (i64, i64, u8) = (row.get(0)?, row.get(1)?, row.get(2)?);

@@ -184,7 +184,12 @@ pub(crate) fn next_number(sql: &Connection) -> Result<TaskNumber, Failure> {
 }
 
 pub(crate) fn stored_number(number: u64) -> Result<i64, Failure> {
-    i64::try_from(number).map_err(|_| Error::internal("a number over 2^63").into())
+    i64::try_from(number).map_err(|_| Failure::Damaged("a number that no ledger reaches".into()))
+}
+
+/// A number that somebody names: one that is too large for any record stands behind all of them.
+pub(crate) fn named_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 // ---- telling ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 //! What SQLite and the system say when something fails, in our words.
 
 use bgledger_core::Error;
-use rusqlite::ErrorCode;
+use rusqlite::{Connection, ErrorCode, Row};
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -80,6 +80,24 @@ impl Failure {
     }
 }
 
+/// How many rows of a query do not hold what such rows hold.
+pub(crate) fn odd_rows<T>(
+    sql: &Connection,
+    query: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<u64, Failure> {
+    let (mut statement, mut odd) = (sql.prepare(query)?, 0);
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match read(row) {
+            Ok(_) => {}
+            Err(error) if is_odd(&error) => odd += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(odd)
+}
+
 /// Whether a row was read from the file and does not hold what such a row holds.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the kinds of errors may grow")]
 pub(crate) fn is_odd(error: &rusqlite::Error) -> bool {
@@ -111,6 +129,9 @@ fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) ->
     let rusqlite::Error::SqliteFailure(failure, message) = &error else {
         let problem = error.to_string();
         return match error {
+            rusqlite::Error::SqlInputError { .. } if is_of_the_tables(&problem) => {
+                Error::Corrupt { path: shown, problem: not_ours(&problem) }
+            }
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::Utf8Error(..)
@@ -135,6 +156,27 @@ fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) ->
             Phase::Open | Phase::Work => Error::Io { path: shown, problem },
         },
         ErrorCode::TooBig => Error::TooLarge { field: "request".into(), actual: 0, limit: 0 },
+        // What the rules allow of a sound row keeps every constraint.
+        ErrorCode::ConstraintViolation => Error::Corrupt { path: shown, problem: not_ours(&problem) },
+        ErrorCode::Unknown if is_of_the_tables(&problem) => Error::Corrupt { path: shown, problem: not_ours(&problem) },
         _ => Error::internal(format!("{problem} ({})", failure.extended_code)),
     }
+}
+
+fn not_ours(problem: &str) -> String {
+    format!("it does not hold what this program has written: {problem}")
+}
+
+/// Whether a statement of ours fails for what it finds: tables that somebody changed, or values that cannot be.
+fn is_of_the_tables(problem: &str) -> bool {
+    let signs = [
+        "no such ",
+        " already exists",
+        " has no column named ",
+        " columns but ",
+        " because it is a view",
+        "malformed JSON",
+        "integer overflow",
+    ];
+    signs.iter().any(|sign| problem.contains(sign))
 }

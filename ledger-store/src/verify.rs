@@ -2,6 +2,7 @@
 
 use crate::find::Scope;
 use crate::flows;
+use crate::notices;
 use crate::record;
 use crate::row;
 use crate::sqlite::Failure;
@@ -61,6 +62,7 @@ const COUNTS: [(&str, &str); 3] = [
 const NAMED: usize = 5;
 
 /// What a problem is about.
+#[derive(Clone, Copy)]
 enum About {
     Task(TaskNumber),
     Flow(FlowNumber),
@@ -194,20 +196,26 @@ pub(crate) fn examine(
         tell(Problem { code: Code::RowDiffers, about: About::Flow(number), text })
     })?;
     if scope.0.is_none() {
-        let mut loose = |text: String| tell(Problem { code: Code::LooseEnd, about: About::Ledger, text });
-        for (what, query) in ORPHANS {
-            if let Some((count, names)) = orphans(sql, query)? {
-                loose(format!("{count} {what}: {names}"));
-            }
-        }
-        for (what, query) in COUNTS {
-            let count: i64 = sql.query_row(query, [], |row| row.get(0))?;
-            if count != 0 {
-                loose(format!("{count} {what}"));
-            }
-        }
+        let about = About::Ledger;
+        loose_ends(sql)?.into_iter().for_each(|text| tell(Problem { code: Code::LooseEnd, about, text }));
     }
     Ok((tasks, events))
+}
+
+/// What hangs loose between the records of the whole ledger.
+pub(crate) fn loose_ends(sql: &Connection) -> Result<Vec<String>, Failure> {
+    let mut loose = Vec::new();
+    for (what, query) in ORPHANS {
+        if let Some((count, names)) = orphans(sql, query)? {
+            loose.push(format!("{count} {what}: {names}"));
+        }
+    }
+    let mut counts = vec![("notices that cannot be read", i64::try_from(notices::unreadable(sql)?).unwrap_or(i64::MAX))];
+    for (what, query) in COUNTS {
+        counts.push((what, sql.query_row(query, [], |row| row.get(0))?));
+    }
+    loose.extend(counts.into_iter().filter(|(_, count)| *count != 0).map(|(what, count)| format!("{count} {what}")));
+    Ok(loose)
 }
 
 /// How many there are, if any, and the names of the first.

@@ -5,7 +5,7 @@ use bgledger_tests::native::{Linked, Program, run};
 use std::fs;
 use std::process::Command;
 
-const SOURCES: [&str; 3] = ["threads.c", "callback.c", "endings.c"];
+const SOURCES: [&str; 5] = ["threads.c", "callback.c", "endings.c", "notices.c", "flows.c"];
 
 fn passes(command: &mut Command, suppressions: &str) {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,7 @@
 //! A wall clock that jumps ends nobody's work: by time nothing is settled until an operator says that the clock is right.
 
+use bgledger_tests::clocks::{Counts, play};
+use bgledger_tests::dice::{Dice, count};
 use bgledger_tests::json;
 use bgledger_tests::pipe;
 use bgledger_tests::scratch::Scratch;
@@ -83,4 +85,20 @@ fn a_clock_that_walks_is_believed() {
         (0, &Value::Null, Some("lost")),
         "{report}"
     );
+}
+
+/// The core's own rules under simulated clocks: `tests/src/clocks.rs`.
+#[test]
+fn simulated_clocks_end_no_live_work_and_find_who_is_dead() {
+    const TOGETHER: usize = 20;
+    let tasks = count("BGLEDGER_CLOCK_TASKS", 3_000);
+    let mut dice = Dice::new(Dice::seed("BGLEDGER_CLOCK_SEED", 1));
+    let mut counts = Counts::default();
+    while counts.tasks < tasks as u64 {
+        counts.add(play(&mut dice, TOGETHER));
+    }
+    eprintln!("{counts:?}");
+    let happened = [counts.steps, counts.suspends, counts.boots, counts.pauses, counts.held, counts.found, counts.late];
+    assert!(happened.iter().all(|count| *count > 0), "{counts:?}");
+    assert!(counts.found * 10 > counts.died * 9, "who is dead is found: {counts:?}");
 }

@@ -4,6 +4,7 @@
 
 use bgledger_core::{Create, List, Verify};
 use bgledger_store::{Ledger, OpenOptions};
+use bgledger_tests::dice::count;
 use bgledger_tests::holder::Holder;
 use std::path::Path;
 use std::process::Command;
@@ -160,7 +161,7 @@ fn a_fork_in_the_middle_of_another_threads_calls_blocks_nobody() {
     let handle = ledger(&path);
     record(&handle, "first").expect("recorded");
     let over = AtomicBool::new(false);
-    let rounds = 60;
+    let rounds = count("BGLEDGER_FORKS", 60);
     let recorded = std::thread::scope(|scope| {
         let busy: Vec<_> = (0..2)
             .map(|thread| {

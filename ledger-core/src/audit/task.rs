@@ -1,6 +1,7 @@
 //! What can be wrong with a task.
 
 use super::{Code, Finding, Thresholds};
+use crate::liveness::lease_is_over;
 use crate::{Evidence, Liveness, Millis, Moment, Status, Task};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -24,7 +25,7 @@ pub fn examine(task: &Task, liveness: &Liveness, at: &Moment, thresholds: &Thres
             let message = format!("it has been queued for {}", now.since(task.created_at).about());
             vec![finding(task, Code::StaleQueued, message, Some(task.created_at), None)]
         }
-        Status::Running => running(task, liveness, now, thresholds),
+        Status::Running => running(task, liveness, at, thresholds),
         Status::Lost => {
             let message = format!("it is presumed dead ({})", task.end_detail());
             vec![finding(task, Code::Lost, message, task.ended_at, None)]
@@ -33,8 +34,8 @@ pub fn examine(task: &Task, liveness: &Liveness, at: &Moment, thresholds: &Thres
     }
 }
 
-fn running(task: &Task, liveness: &Liveness, now: Millis, thresholds: &Thresholds) -> Vec<Finding> {
-    let spoke = last_word(task);
+fn running(task: &Task, liveness: &Liveness, at: &Moment, thresholds: &Thresholds) -> Vec<Finding> {
+    let (spoke, now) = (last_word(task), at.now.max(task.updated_at));
     if let Liveness::Gone(evidence) = liveness {
         return vec![match evidence.is_proof() {
             true => {
@@ -49,7 +50,7 @@ fn running(task: &Task, liveness: &Liveness, now: Millis, thresholds: &Threshold
         let since = task.attempt_started_at.zip(task.timeout).map(|(start, timeout)| start.plus(timeout));
         found.push(finding(task, Code::Overdue, "it is past its timeout".into(), since, None));
     }
-    if let Some(silent) = silent(task, liveness, spoke, now, thresholds).filter(|_| found.is_empty()) {
+    if let Some(silent) = silent(task, liveness, spoke, at, thresholds).filter(|_| found.is_empty()) {
         found.push(silent);
     }
     if let Some(cancel) = task
@@ -69,11 +70,11 @@ fn silent(
     task: &Task,
     liveness: &Liveness,
     spoke: Option<Millis>,
-    now: Millis,
+    at: &Moment,
     thresholds: &Thresholds,
 ) -> Option<Finding> {
-    let spoke = spoke?;
-    if task.heartbeat_at.is_none() && task.progress_at.is_none() && task.lease_expires_at.is_some_and(|end| end < now) {
+    let (spoke, now) = (spoke?, at.now.max(task.updated_at));
+    if task.heartbeat_at.is_none() && task.progress_at.is_none() && lease_is_over(task, at) {
         let message = "its lease ran out, and its executor has said nothing since it took it".into();
         return Some(finding(task, Code::NeverHeartbeated, message, task.lease_expires_at, None));
     }

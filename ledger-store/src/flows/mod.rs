@@ -13,7 +13,7 @@ pub(crate) use row::Stored;
 use crate::caller::{Caller, Written};
 use crate::find::{self, Purpose, Scope};
 use crate::prune::{self, Series};
-use crate::record::stored_number;
+use crate::record::named_number;
 use crate::sqlite::Failure;
 use crate::write;
 use bgledger_core::{
@@ -46,7 +46,7 @@ fn by_id(sql: &Connection, id: FlowId, scope: Scope<'_>) -> Result<Option<Flow>,
 /// one that goes on.
 fn find(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>, purpose: Purpose) -> Result<Flow, Failure> {
     let found = match lookup {
-        FlowLookup::Number(number) => one(sql, "number", stored_number(number.0)?.into(), scope)?,
+        FlowLookup::Number(number) => one(sql, "number", named_number(number.0).into(), scope)?,
         FlowLookup::Id(id) => by_id(sql, *id, scope)?,
         FlowLookup::Owner(owner) => by_owner(sql, lookup, owner, scope, purpose)?,
     };
@@ -68,7 +68,7 @@ fn pruned(sql: &Connection, lookup: &FlowLookup, scope: Scope<'_>) -> Result<Opt
         prune::flow_tombstone(sql, &format!("{test} = ?1 AND (?2 IS NULL OR owner = ?2)"), &[&value, &scope.0])
     };
     match lookup {
-        FlowLookup::Number(number) => of("number", stored_number(number.0)?.into()),
+        FlowLookup::Number(number) => of("number", named_number(number.0).into()),
         FlowLookup::Id(id) => of("id", id.as_bytes().to_vec().into()),
         FlowLookup::Owner(_) => Ok(None),
     }

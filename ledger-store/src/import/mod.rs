@@ -70,7 +70,7 @@ pub(crate) fn openclaw(place: &Place<'_>, path: &Path, rehearse: bool) -> Result
 }
 
 /// A ledger for a rehearsal: in a file without a name that goes with its connection.
-fn scratch() -> Result<Connection, Failure> {
+pub(crate) fn scratch() -> Result<Connection, Failure> {
     let mut sql = Connection::open("")?;
     schema::migrate(&mut sql)?;
     Ok(sql)

@@ -7,19 +7,20 @@
 use super::lines::{Lines, SOURCE, wrong};
 use super::{Layout, Record};
 use crate::batch::in_immediate;
-use crate::connection;
 use crate::find::{self, Scope};
 use crate::flows;
-use crate::import::{Notes, Place, blank};
+use crate::import::{self, Notes, Place, blank};
+use crate::notices::Letter;
 use crate::prune::{self, Series};
 use crate::record::{self, stored_number};
 use crate::sqlite::{Failure, Phase};
+use crate::verify;
 use crate::world::World;
 use bgledger_core::{
     Error, FlowStatus, ImportCounts, ImportFinding, ImportReport, Millis, Seq, Status, TaskId, TaskNumber, fold,
     same_but_for_heartbeats,
 };
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,14 +34,13 @@ pub(crate) fn import(place: &Place<'_>, path: &Path, rehearse: bool) -> Result<I
     // What is no whole export is refused before anything is written, or a ledger made.
     Lines::open(path)?.try_for_each(|line| line.map(drop))?;
     if rehearse {
-        let sql = connection::blank().map_err(|failure| failure.explain(path, Phase::Open, 0))?;
-        let whole = in_immediate(&sql, |sql| whole(sql, path));
-        let report = whole.map_err(|failure| failure.explain(path, Phase::Work, 0))?;
-        return Ok(ImportReport { applied: false, ..report.unwrap_or_else(|| blank(SOURCE, false)) });
+        return rehearsed(path);
     }
     if let Some(report) = place.engine.alone(place.patience, |sql| whole(sql, path))? {
         return Ok(report);
     }
+    // Some at a time cannot be taken back: that they agree with each other is proved before.
+    rehearsed(path)?;
     let (mut lines, mut report, mut hosts) = (Lines::open(path)?, blank(SOURCE, true), BTreeMap::new());
     loop {
         let chunk: Vec<(u64, Record)> = lines.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
@@ -54,6 +54,14 @@ pub(crate) fn import(place: &Place<'_>, path: &Path, rehearse: bool) -> Result<I
         })?;
         (report, hosts) = taken;
     }
+}
+
+/// Takes everything into a ledger that goes again, and tells what it came to.
+fn rehearsed(path: &Path) -> Result<ImportReport, Error> {
+    let sql = import::scratch().map_err(|failure| failure.explain(path, Phase::Open, 0))?;
+    let whole = in_immediate(&sql, |sql| whole(sql, path));
+    let report = whole.map_err(|failure| failure.explain(path, Phase::Work, 0))?;
+    Ok(ImportReport { applied: false, ..report.unwrap_or_else(|| blank(SOURCE, false)) })
 }
 
 const STAYS: &str = "it was recorded here before, and stays as it is";
@@ -71,7 +79,13 @@ fn whole(sql: &Connection, path: &Path) -> Result<Option<ImportReport>, Failure>
         let (number, line) = line?;
         taking.line(number, &line)?;
     }
-    Ok(Some(taking.report))
+    match verify::loose_ends(sql)?.as_slice() {
+        [] => Ok(Some(taking.report)),
+        loose => {
+            let problem = format!("its records do not agree: {}", loose.join(", "));
+            Err(Error::invalid("file", problem, "what `bgledger export` has written").into())
+        }
+    }
 }
 
 /// One transaction's taking of lines.
@@ -142,7 +156,7 @@ impl<'a> Taking<'a> {
         done.map_err(|error| match error {
             Wrong::Line(problem) => wrong(number, &problem).into(),
             Wrong::Storage(rusqlite::Error::SqliteFailure(failure, Some(problem)))
-                if failure.code == rusqlite::ErrorCode::ConstraintViolation =>
+                if matches!(failure.code, ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch) =>
             {
                 wrong(number, &problem).into()
             }
@@ -385,10 +399,9 @@ impl<'a> Taking<'a> {
 
     /// A dead letter is of a task that is pruned: it follows the tombstone to its number.
     fn letter(&self, mut letter: Record) -> Result<(), Wrong> {
+        let kept = letter.get("letter").and_then(Value::as_str).and_then(Letter::read);
+        let task = kept.ok_or("a letter without its task")?.id;
         if !self.whole {
-            let kept: Option<Record> =
-                letter.get("letter").and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
-            let task = id(&kept.ok_or("a letter without its task")?)?;
             let query = "SELECT number FROM tombstone WHERE id = ?1";
             let number: Option<i64> =
                 self.sql.query_row(query, [task.as_bytes().as_slice()], |row| row.get(0)).optional()?;

@@ -2,17 +2,16 @@
 //! notice.
 
 mod comparing;
-mod fixture;
 
 use bgledger_core::{
     Audit, ErrorCode, ImportFinding, ImportReport, Maintenance, Notices, Prune, Show, Span, Status, TaskId, Verify,
 };
 use bgledger_store::{Ledger, OpenOptions};
 use bgledger_tests::history::assert_sound;
+use bgledger_tests::openclaw::{ALL, Generation, LONG_AGO, add, empty, flow, flow_id, full, set, task_id};
 use bgledger_tests::pipe;
 use bgledger_tests::scratch::Scratch;
 use comparing::assert_whole;
-use fixture::{ALL, Generation, LONG_AGO, add, empty, flow, flow_id, full, set, task_id};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// A generation of OpenClaw: which columns and tables it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Generation {
+pub enum Generation {
     /// Of spring 2026: tasks alone in their file.
     First,
     /// From June 2026: one file for all.
@@ -14,7 +14,8 @@ pub(crate) enum Generation {
     Third,
 }
 
-pub(crate) const ALL: [Generation; 3] = [Generation::First, Generation::Second, Generation::Third];
+/// Every generation.
+pub const ALL: [Generation; 3] = [Generation::First, Generation::Second, Generation::Third];
 
 const TASKS: &str =
     "task_id TEXT NOT NULL PRIMARY KEY, runtime TEXT NOT NULL, source_id TEXT, requester_session_key TEXT,
@@ -35,20 +36,20 @@ const FLOWS: &str = "CREATE TABLE flow_runs (flow_id TEXT NOT NULL PRIMARY KEY, 
     cancel_requested_at INTEGER, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, ended_at INTEGER)";
 
 /// 2026-11-22T09:15:35.889Z: past, and long enough ago that it would be pruned if its end counted.
-pub(crate) const LONG_AGO: i64 = 1_760_000_000_000;
+pub const LONG_AGO: i64 = 1_760_000_000_000;
 
 /// The id of the task with a number.
-pub(crate) fn task_id(number: usize) -> String {
+pub fn task_id(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
 }
 
 /// The id of the flow with a number.
-pub(crate) fn flow_id(number: usize) -> String {
+pub fn flow_id(number: usize) -> String {
     format!("f0000000-0000-4000-8000-{number:012x}")
 }
 
 /// Makes a database with the tables of a generation and nothing in them.
-pub(crate) fn empty(path: &Path, generation: Generation) -> Connection {
+pub fn empty(path: &Path, generation: Generation) -> Connection {
     let sql = Connection::open(path).expect("a database");
     let more = match generation {
         Generation::First => String::new(),
@@ -64,7 +65,7 @@ pub(crate) fn empty(path: &Path, generation: Generation) -> Connection {
 
 /// Makes a database with every runtime in every status, deliveries, and from the second generation on flows. Answers
 /// with how many tasks and flows are in it.
-pub(crate) fn full(path: &Path, generation: Generation) -> (u64, u64) {
+pub fn full(path: &Path, generation: Generation) -> (u64, u64) {
     let sql = empty(path, generation);
     let mut number = 0;
     for runtime in ["subagent", "acp", "cron", "cli"] {
@@ -93,7 +94,7 @@ pub(crate) fn full(path: &Path, generation: Generation) -> (u64, u64) {
 }
 
 /// Adds a task.
-pub(crate) fn add(sql: &Connection, number: usize, runtime: &str, status: &str) {
+pub fn add(sql: &Connection, number: usize, runtime: &str, status: &str) {
     let at = LONG_AGO + 1_000 * number as i64;
     let is_over = !matches!(status, "queued" | "running");
     let started = (status != "queued").then_some(at + 100);
@@ -124,13 +125,13 @@ pub(crate) fn add(sql: &Connection, number: usize, runtime: &str, status: &str) 
 }
 
 /// Changes a task.
-pub(crate) fn set(sql: &Connection, number: usize, what: &str) {
+pub fn set(sql: &Connection, number: usize, what: &str) {
     let changed = sql.execute(&format!("UPDATE task_runs SET {what} WHERE task_id = ?1"), [task_id(number)]);
     assert_eq!(changed.expect("a change"), 1, "{what}");
 }
 
 /// Adds a flow: managed ones in every status, and mirrored ones of tasks in every status.
-pub(crate) fn flow(sql: &Connection, number: usize, sync_mode: &str, status: &str, what: &str) {
+pub fn flow(sql: &Connection, number: usize, sync_mode: &str, status: &str, what: &str) {
     let at = LONG_AGO + 1_000 * number as i64;
     let is_over = matches!(status, "succeeded" | "failed" | "cancelled" | "lost");
     let insert =
