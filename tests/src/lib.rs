@@ -13,6 +13,7 @@ pub mod history;
 pub mod holder;
 pub mod instructions;
 pub mod json;
+pub mod linear;
 pub mod model;
 pub mod mutants;
 pub mod native;

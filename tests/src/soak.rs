@@ -76,6 +76,14 @@ pub const HARNESSES: &[Harness] = &[
         seed: "PROPTEST_RNG_SEED",
     },
     Harness {
+        name: "linearizability",
+        does: "eight processes ask about the same tasks, some are killed; the count is of histories of 500 calls",
+        test: "linearizability",
+        filter: "",
+        count: ("BGLEDGER_LINEAR_HISTORIES", 10_000),
+        seed: "BGLEDGER_LINEAR_SEED",
+    },
+    Harness {
         name: "notices",
         does: "consumers of notices are killed; the count is of kills",
         test: "notices",
