@@ -41,7 +41,7 @@ fn the_ledger_answers_like_its_model_through_every_face() {
 /// The state machine alone, without a store, is what the model says it is; so is the fold of its events.
 #[test]
 fn the_core_decides_like_the_model() {
-    let (steps, seed) = (count("BGLEDGER_CORE_STEPS", 50_000), Dice::seed("BGLEDGER_CORE_SEED", 1));
+    let (steps, seed) = (count("BGLEDGER_CORE_STEPS", 30_000), Dice::seed("BGLEDGER_CORE_SEED", 1));
     match try_many(&mut runner(seed), steps, |_, moves| pure::play(moves)) {
         Ok(tried) => println!("{} commands in {} sequences", tried.steps, tried.cases),
         Err(problem) => panic!("BGLEDGER_CORE_SEED={seed} BGLEDGER_CORE_STEPS={steps} repeats it: {problem}"),
