@@ -151,6 +151,7 @@ pub(crate) fn acknowledge(
     if let Some(until) = request.until.filter(|until| *until <= at.now) {
         return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
     }
+    // What was acknowledged may be gone by the time that it is to be told again: the operator may say so all the same.
     if request.until.is_some() || caller.owner.is_some() {
         is_there(sql, subject, caller)?;
     }
@@ -175,22 +176,22 @@ pub(crate) fn acknowledge(
     Ok(Written { response: Response::Acknowledge(Acknowledged { changed, acknowledged: after }), wrote: changed })
 }
 
-/// Refuses a task or a flow that is not there: what is known of it would be known of nothing. What is about neither is
-/// the operator's.
+/// Refuses a task or a flow that is not there: what is known of it would be known of nothing. Of the ledger and of
+/// recipients, whom several owners may share, the operator alone says what is well.
 fn is_there(sql: &Connection, subject: &str, caller: &Caller) -> Result<(), Failure> {
     let number = |mark: char| subject.strip_prefix(mark).and_then(|number| number.parse().ok());
-    match (number('#'), number('F')) {
-        (Some(number), _) => {
+    match (number('#'), number('F'), &caller.owner) {
+        (Some(number), _, _) => {
             find::task(sql, &Lookup::Number(TaskNumber(number)), caller.scope(), Purpose::Read)?;
         }
-        (None, Some(number)) => {
+        (None, Some(number), _) => {
             flows::show(sql, &FlowLookup::Number(FlowNumber(number)), caller)?;
         }
-        (None, None) if caller.owner.is_some() => {
-            let why = "what is about no task or flow is the operator's".into();
-            return Err(Error::NotAvailable { what: "acknowledge".into(), why }.into());
+        (None, None, Some(_)) => {
+            let why = "an owner acknowledges what is about its own tasks and flows".into();
+            return Err(Error::NotAvailable { what: "acknowledge.subject".into(), why }.into());
         }
-        (None, None) => {}
+        (None, None, None) => {}
     }
     Ok(())
 }

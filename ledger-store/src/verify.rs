@@ -210,7 +210,8 @@ pub(crate) fn loose_ends(sql: &Connection) -> Result<Vec<String>, Failure> {
             loose.push(format!("{count} {what}: {names}"));
         }
     }
-    let mut counts = vec![("notices that cannot be read", i64::try_from(notices::unreadable(sql)?).unwrap_or(i64::MAX))];
+    let mut counts =
+        vec![("notices that cannot be read", i64::try_from(notices::unreadable(sql)?).unwrap_or(i64::MAX))];
     for (what, query) in COUNTS {
         counts.push((what, sql.query_row(query, [], |row| row.get(0))?));
     }

@@ -29,8 +29,13 @@ pub fn reader(ledger: &Path) -> rusqlite::Result<Connection> {
 
 /// Everything that is recorded, a row a line.
 pub fn content(sql: &Connection) -> rusqlite::Result<String> {
+    rows(sql, &TABLES)
+}
+
+/// The rows of some tables, a row a line: each table's name with what follows it in the query.
+pub fn rows(sql: &Connection, tables: &[(&str, &str)]) -> rusqlite::Result<String> {
     let mut text = String::new();
-    for (table, order) in TABLES {
+    for (table, order) in tables {
         let mut statement = sql.prepare(&format!("SELECT * FROM {table} {order}"))?;
         let columns = statement.column_count();
         let mut rows = statement.query([])?;

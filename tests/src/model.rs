@@ -18,7 +18,7 @@ const UNOBSERVED_MS: i64 = 30 * 60_000;
 const CANCEL_STUCK_MS: i64 = 5 * 60_000;
 
 /// The ledger.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Model {
     tasks: Vec<Recorded>,
     /// The newest event's place.

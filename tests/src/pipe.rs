@@ -87,6 +87,11 @@ impl Piped {
         assert!(status.success(), "{status}");
     }
 
+    /// SIGKILL, while it may be at work: what it wrote before can still be read.
+    pub fn strike(&mut self) {
+        self.child.kill().expect("a process to kill");
+    }
+
     /// SIGKILL, and away.
     pub fn kill(mut self) {
         self.child.kill().expect("a process to kill");

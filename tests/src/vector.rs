@@ -280,7 +280,7 @@ impl Step {
 }
 
 /// Whether an answer has everything that is expected of it.
-fn fits(expected: &Value, given: &Value, at: &str) -> Result<(), String> {
+pub fn fits(expected: &Value, given: &Value, at: &str) -> Result<(), String> {
     match (expected, given) {
         (Value::String(text), Value::Null) if text == SOME => Err(format!("{at}: expected a value, got null")),
         (Value::String(text), _) if text == SOME => Ok(()),

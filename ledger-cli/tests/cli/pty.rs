@@ -43,6 +43,9 @@ impl Pty {
                 None => pty.env_remove(name),
             };
         }
+        if let Some(folder) = command.get_current_dir() {
+            pty.current_dir(folder);
+        }
         let side = || slave.try_clone().unwrap();
         resize(&master, columns, lines);
         let before = tcgetattr(&slave).unwrap();

@@ -37,6 +37,8 @@ impl Scene {
         }
         command.env("XDG_CONFIG_HOME", self.path("config")).env("TZ", "UTC").env("TERM", "xterm-256color");
         command.env("BGLEDGER_DB", self.path("ledger.db")).env("USER", "tester").args(arguments);
+        // What a command writes under a name that it was given lands in the scene.
+        command.current_dir(self.folder.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

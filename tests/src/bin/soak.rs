@@ -34,9 +34,9 @@ fn main() -> ExitCode {
 
 fn list() {
     for Harness { name, does, count: (_, much), .. } in HARNESSES {
-        println!("{name:<12} {does} ({much})");
+        println!("{name:<15} {does} ({much})");
     }
-    println!("mutants      planted bugs are compiled, and looked for by the harnesses; takes the names of some");
+    println!("mutants         planted bugs are compiled, and looked for by the harnesses; takes the names of some");
 }
 
 /// The count and the seed that were given.

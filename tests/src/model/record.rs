@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 const GRACE_MS: i64 = 30_000;
 
 /// Where a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Standing {
     /// Recorded.
     Queued,
@@ -67,7 +67,7 @@ impl Standing {
 }
 
 /// Who does the work, as seen from the test host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Executor {
     /// Nothing to observe.
     External,
@@ -101,7 +101,7 @@ impl Executor {
 }
 
 /// One task.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names are those of the record in design.md, 2")]
 pub struct Recorded {
     pub number: usize,
