@@ -272,10 +272,8 @@ impl Story<'_> {
     }
 
     fn findings(&self, work: &Work, at: &Moment) -> Vec<Finding> {
-        let liveness = match work.task.status {
-            Status::Running => judge(&work.task, &self.observe(work), at),
-            _ => Liveness::Unknown,
-        };
+        let is_running = work.task.status == Status::Running;
+        let liveness = if is_running { judge(&work.task, &self.observe(work), at) } else { Liveness::Unknown };
         examine(&work.task, &liveness, at, &Thresholds::default())
     }
 

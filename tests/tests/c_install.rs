@@ -208,7 +208,7 @@ fn cmake_finds_both_libraries() {
 #[test]
 fn a_host_may_have_an_sqlite_of_its_own() {
     let programs = [
-        Program::new("two_sqlites.c", Linked::Static, &["-l:libsqlite3.a"]),
+        Program::new("two_sqlites.c", Linked::Static, &["-l:libsqlite3.a", "-lm"]),
         Program::new("two_sqlites.c", Linked::Shared, &["-l:libsqlite3.a", "-lm"]),
         Program::new("two_sqlites.c", Linked::Static, &["-lsqlite3"]),
         Program::new("two_sqlites.c", Linked::Shared, &["-lsqlite3"]),
