@@ -218,6 +218,16 @@ fn what_is_no_whole_export_is_refused_and_makes_no_ledger() {
     let edited = text.replacen("\"attempt\":1,", "\"attempt\":2,", 1);
     assert_ne!(edited, text);
     assert_eq!(refused(&edited), ErrorCode::InvalidValue);
+    // Nor are records that contradict each other, or settings of the file that no export has.
+    let recounted = |lines: &[&str]| {
+        let end = format!(r#"{{"end": {{"lines": {}}}}}"#, lines.len() - 1);
+        [&lines[..lines.len() - 1], &[end.as_str()]].concat().join("\n")
+    };
+    let task = lines.iter().position(|line| line.contains(r#""task":{"#)).expect("a task");
+    assert_eq!(refused(&recounted(&[&lines[..task], &lines[task + 1..]].concat())), ErrorCode::InvalidValue);
+    for meta in [r#"{"meta":{"key":"min_reader","value":9}}"#, r#"{"meta":{"key":"pruned_seq","value":"9"}}"#] {
+        assert_eq!(refused(&recounted(&[&lines[..1], &[meta], &lines[1..]].concat())), ErrorCode::InvalidValue);
+    }
     assert_eq!(ask_sqlite(&other.ledger(), "SELECT count(*) FROM task"), "0");
     let owners = OpenOptions { owner: Some("o0".into()), ..OpenOptions::default() };
     let owners = Ledger::open(&one.ledger(), owners).expect("a ledger");
