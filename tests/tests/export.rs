@@ -223,8 +223,8 @@ fn what_is_no_whole_export_is_refused_and_makes_no_ledger() {
         let end = format!(r#"{{"end": {{"lines": {}}}}}"#, lines.len() - 1);
         [&lines[..lines.len() - 1], &[end.as_str()]].concat().join("\n")
     };
-    let task = lines.iter().position(|line| line.contains(r#""task":{"#)).expect("a task");
-    assert_eq!(refused(&recounted(&[&lines[..task], &lines[task + 1..]].concat())), ErrorCode::InvalidValue);
+    let parent = lines.iter().position(|line| line.contains(r#""number":3,"owner""#)).expect("a parent");
+    assert_eq!(refused(&recounted(&[&lines[..parent], &lines[parent + 1..]].concat())), ErrorCode::InvalidValue);
     for meta in [r#"{"meta":{"key":"min_reader","value":9}}"#, r#"{"meta":{"key":"pruned_seq","value":"9"}}"#] {
         assert_eq!(refused(&recounted(&[&lines[..1], &[meta], &lines[1..]].concat())), ErrorCode::InvalidValue);
     }
