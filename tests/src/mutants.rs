@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 pub const MUTANTS: [(&str, &str, &[&str]); 14] = [
     ("skip_fsync", "a durable commit does not sync", &["power-loss"]),
     ("tell_unsynced", "what another process has just recorded is told before it is synced", &["power-loss-processes"]),
-    ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss", "io-faults"]),
+    ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss"]),
     ("memory_first", "what need not be synced is answered and never committed", &["power-loss", "model"]),
     ("believe_second_sync", "a sync that failed is forgotten when the next one succeeds", &["power-loss"]),
     ("drop_late_finish", "the end that a lost executor reports is dropped", &["model", "vectors"]),

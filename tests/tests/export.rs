@@ -219,6 +219,16 @@ fn what_is_no_whole_export_is_refused_and_makes_no_ledger() {
     let edited = text.replacen("\"attempt\":1,", "\"attempt\":2,", 1);
     assert_ne!(edited, text);
     assert_eq!(refused(&edited), ErrorCode::InvalidValue);
+    // Nor are records that contradict each other, or settings of the file that no export has.
+    let recounted = |lines: &[&str]| {
+        let end = format!(r#"{{"end": {{"lines": {}}}}}"#, lines.len() - 1);
+        [&lines[..lines.len() - 1], &[end.as_str()]].concat().join("\n")
+    };
+    let parent = lines.iter().position(|line| line.contains(r#""number":3,"owner""#)).expect("a parent");
+    assert_eq!(refused(&recounted(&[&lines[..parent], &lines[parent + 1..]].concat())), ErrorCode::InvalidValue);
+    for meta in [r#"{"meta":{"key":"min_reader","value":9}}"#, r#"{"meta":{"key":"pruned_seq","value":"9"}}"#] {
+        assert_eq!(refused(&recounted(&[&lines[..1], &[meta], &lines[1..]].concat())), ErrorCode::InvalidValue);
+    }
     // Nor is what could not be read again.
     for (record, column, value) in [("task", "metadata", "oops"), ("flow", "state", "{oops"), ("flow", "cancel", "[7]")]
     {

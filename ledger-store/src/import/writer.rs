@@ -176,7 +176,7 @@ impl<'a> Writer<'a> {
         let id = self.free_id(&mut sketch)?;
         let recorded = record::import(self.sql, &sketch.import, id, self.at)?;
         if let Some(mirror) = &mirror {
-            self.mirror(mirror, &recorded.task)?;
+            self.mirror(mirror, &recorded.task, &mut sketch.notes)?;
         }
         self.done.findings.append(&mut sketch.notes.findings);
         Ok(())
@@ -313,13 +313,19 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the flow that follows a task.
-    fn mirror(&mut self, row: &Foreign, task: &Task) -> Result<(), Failure> {
+    fn mirror(&mut self, row: &Foreign, task: &Task, notes: &mut Notes) -> Result<(), Failure> {
         let FlowSketch { key, id, .. } = FlowSketch::of(row, self.at.now);
+        // The task's own key keeps it from coming twice.
+        let is_taken = flows::by_key(self.sql, &task.owner, &key)?.is_some();
+        if is_taken {
+            notes.changed("flow_id", &json!(key), &Value::Null, "another flow has it here");
+        }
         let id = self.free_flow(id)?;
         let mirroring = Flow::mirroring(FlowNumber(0), id, task.owner.clone(), task);
         self.done.flow_statuses.push(mirroring.status);
         self.done.flows.imported += 1;
-        flows::import(self.sql, Flow { key: Some(key), origin: flow_origin(row), ..mirroring }).map(drop)
+        flows::import(self.sql, Flow { key: (!is_taken).then_some(key), origin: flow_origin(row), ..mirroring })
+            .map(drop)
     }
 
     fn free_flow(&self, given: Option<FlowId>) -> Result<FlowId, Failure> {

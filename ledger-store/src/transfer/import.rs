@@ -148,8 +148,7 @@ impl<'a> Taking<'a> {
         } else if let Some(config) = part("config") {
             self.config(&config)
         } else if let Some(meta) = part("meta") {
-            // Elsewhere other numbers are gone.
-            if self.whole { self.replaced("meta", &meta) } else { Ok(()) }
+            self.gone(&meta)
         } else {
             Err(Wrong::Line("nothing that is known".into()))
         };
@@ -178,6 +177,16 @@ impl<'a> Taking<'a> {
 
     fn replaced(&self, table: &'static str, record: &Record) -> Result<(), Wrong> {
         self.put(&Layout::of(self.sql, table, &[])?, "OR REPLACE", record)
+    }
+
+    /// The newest of a series that was pruned. Elsewhere other numbers are gone.
+    fn gone(&self, meta: &Record) -> Result<(), Wrong> {
+        let of_series = meta.get("key").and_then(Value::as_str).is_some_and(|key| key.starts_with("pruned_"));
+        match (of_series && integer(meta, "value")? >= 0, self.whole) {
+            (false, _) => Err(Wrong::Line("nothing that is known".into())),
+            (true, true) => self.replaced("meta", meta),
+            (true, false) => Ok(()),
+        }
     }
 
     fn host(&mut self, mut host: Record) -> Result<(), Wrong> {
