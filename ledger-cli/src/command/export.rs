@@ -27,8 +27,8 @@ impl Export {
     pub(crate) fn run(self, context: &Context) -> Result<Exit, Failure> {
         let ledger = context.reading()?;
         let mut failed = None;
-        let mut write_to = |out: &mut dyn Write| -> Result<(), Failure> {
-            ledger.export(&mut |line| match writeln!(out, "{line}") {
+        let mut write_to = |out: &mut dyn Write, told: &dyn Fn(&str) -> String| -> Result<(), Failure> {
+            ledger.export(&mut |line| match writeln!(out, "{}", told(line)) {
                 Ok(()) => true,
                 Err(error) => {
                     failed = Some(error);
@@ -42,7 +42,7 @@ impl Export {
         };
         match &self.file {
             None => {
-                write_to(&mut BufWriter::new(io::stdout().lock()))?;
+                write_to(&mut BufWriter::new(io::stdout().lock()), &|line| context.out.told(line.to_owned()))?;
                 failed.map_or(Ok(Exit::Done), |error| Err(Failure::Output(error)))
             }
             Some(path) => {
@@ -53,7 +53,7 @@ impl Export {
                     false => system(error),
                 };
                 let mut file = BufWriter::new(new_file(path).map_err(refused)?);
-                write_to(&mut file)?;
+                write_to(&mut file, &str::to_owned)?;
                 let synced = failed.map_or_else(|| file.get_ref().sync_all(), Err);
                 synced.map(|()| Exit::Done).map_err(system)
             }
