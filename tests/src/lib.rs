@@ -27,6 +27,7 @@ pub mod pure;
 pub mod python;
 pub mod recorder;
 pub mod scratch;
+pub mod simulation;
 pub mod soak;
 pub mod until;
 pub mod vector;

@@ -7,6 +7,8 @@ pub struct Harness {
     pub name: &'static str,
     /// What it does.
     pub does: &'static str,
+    /// The test's package.
+    pub package: &'static str,
     /// The test's file, and which of its tests; an empty name: all.
     pub test: &'static str,
     /// Which of them.
@@ -22,6 +24,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "power-loss",
         does: "the power goes at any moment; the count is of losses",
+        package: "bgledger-tests",
         test: "power_loss",
         filter: "",
         count: ("BGLEDGER_POWER_LOSSES", 50_000),
@@ -30,6 +33,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "io-faults",
         does: "each call of the file system fails; each count-th position is met",
+        package: "bgledger-tests",
         test: "io_faults",
         filter: "a_fault",
         count: ("BGLEDGER_FAULT_STRIDE", 1),
@@ -38,6 +42,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "full-disk",
         does: "the disk is full and has room again; the count is of times",
+        package: "bgledger-tests",
         test: "io_faults",
         filter: "disk_full",
         count: ("BGLEDGER_FULL_DISKS", 1_000),
@@ -46,6 +51,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "kills",
         does: "writers, consumers and a sweeper are killed; the count is of kills",
+        package: "bgledger-tests",
         test: "kills",
         filter: "",
         count: ("BGLEDGER_KILLS", 10_000),
@@ -54,6 +60,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "syscalls",
         does: "a process is killed at its system calls; each count-th position is met",
+        package: "bgledger-tests",
         test: "syscalls",
         filter: "",
         count: ("BGLEDGER_SYSCALL_STRIDE", 1),
@@ -62,6 +69,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "races",
         does: "eight processes make one ledger; the count is of races",
+        package: "bgledger-tests",
         test: "formats",
         filter: "eight_processes",
         count: ("BGLEDGER_RACES", 1_000),
@@ -70,6 +78,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "forks",
         does: "a process forks while its threads record; the count is of forks",
+        package: "bgledger-tests",
         test: "fork",
         filter: "a_fork_in_the_middle",
         count: ("BGLEDGER_FORKS", 10_000),
@@ -78,6 +87,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "busy",
         does: "eight processes record as fast as they can; the count is of records of all",
+        package: "bgledger-tests",
         test: "pressure",
         filter: "eight_writers",
         count: ("BGLEDGER_BUSY_RECORDS", 1_000_000),
@@ -86,6 +96,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "wal",
         does: "the WAL under readers that come, stay and go; the count is of MiB recorded",
+        package: "bgledger-tests",
         test: "pressure",
         filter: "the_wal",
         count: ("BGLEDGER_WAL_MIB", 10_000),
@@ -94,6 +105,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "limits",
         does: "the largest that is taken, and larger; the count is of lines that are imported",
+        package: "bgledger-tests",
         test: "pressure",
         filter: "what_is_large",
         count: ("BGLEDGER_IMPORT_LINES", 1_000_000),
@@ -102,6 +114,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "memcheck",
         does: "the program under valgrind; each count-th verb, and every kind of request",
+        package: "bgledger-tests",
         test: "memcheck",
         filter: "",
         count: ("BGLEDGER_VERB_STRIDE", 1),
@@ -110,6 +123,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "migrations",
         does: "eight processes migrate one ledger; the count is of races",
+        package: "bgledger-tests",
         test: "migrations",
         filter: "eight_processes",
         count: ("BGLEDGER_MIGRATION_RACES", 100),
@@ -118,6 +132,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "migration-kills",
         does: "a process is killed at its system calls while it migrates; each count-th position is met",
+        package: "bgledger-tests",
         test: "migrations",
         filter: "a_kill",
         count: ("BGLEDGER_MIGRATION_STRIDE", 1),
@@ -126,6 +141,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "clocks",
         does: "simulated clocks step, walk apart and stand still over silent work; the count is of tasks",
+        package: "bgledger-tests",
         test: "clock",
         filter: "simulated_clocks",
         count: ("BGLEDGER_CLOCK_TASKS", 1_000_000),
@@ -134,6 +150,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "model",
         does: "requests are answered as by a second ledger, one sequence in 20 through every face; the count is of requests",
+        package: "bgledger-tests",
         test: "model",
         filter: "the_ledger",
         count: ("BGLEDGER_MODEL_STEPS", 1_000_000),
@@ -142,6 +159,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "core",
         does: "the state machine alone decides as a second ledger does; the count is of commands",
+        package: "bgledger-tests",
         test: "model",
         filter: "the_core",
         count: ("BGLEDGER_CORE_STEPS", 10_000_000),
@@ -150,6 +168,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "linearizability",
         does: "eight processes ask about the same tasks, some are killed; the count is of histories of 500 calls",
+        package: "bgledger-tests",
         test: "linearizability",
         filter: "",
         count: ("BGLEDGER_LINEAR_HISTORIES", 10_000),
@@ -158,6 +177,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "notices",
         does: "consumers of notices are killed; the count is of kills",
+        package: "bgledger-tests",
         test: "notices",
         filter: "killed_consumers",
         count: ("BGLEDGER_NOTICE_KILLS", 5_000),
@@ -166,6 +186,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "backups",
         does: "copies under four writers; the count is of copies",
+        package: "bgledger-tests",
         test: "backup",
         filter: "",
         count: ("BGLEDGER_BACKUPS", 1_000),
@@ -174,6 +195,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "damage",
         does: "files that something happened to; the count is of files",
+        package: "bgledger-tests",
         test: "damaged",
         filter: "",
         count: ("BGLEDGER_DAMAGED", 10_000),
@@ -182,6 +204,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "processes",
         does: "eight processes record at once; the count is of operations of each",
+        package: "bgledger-tests",
         test: "processes",
         filter: "",
         count: ("BGLEDGER_PROCESS_OPERATIONS", 50_000),
@@ -190,6 +213,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "c-fuzz",
         does: "the C library is called with anything; the count is of inputs",
+        package: "bgledger-tests",
         test: "c_fuzz",
         filter: "",
         count: ("BGLEDGER_FUZZ", 1_000_000),
@@ -198,6 +222,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "fuzz-requests",
         does: "requests that nobody has written; the count is of them",
+        package: "bgledger-tests",
         test: "fuzz",
         filter: "requests",
         count: ("BGLEDGER_INPUTS", 5_000_000),
@@ -206,6 +231,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "fuzz-exports",
         does: "exports that somebody changed are imported; the count is of them",
+        package: "bgledger-tests",
         test: "fuzz",
         filter: "exports",
         count: ("BGLEDGER_INPUTS", 100_000),
@@ -214,6 +240,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "fuzz-databases",
         does: "databases of OpenClaw that somebody changed are imported; the count is of them",
+        package: "bgledger-tests",
         test: "fuzz",
         filter: "databases",
         count: ("BGLEDGER_INPUTS", 20_000),
@@ -222,6 +249,7 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "fuzz-ledgers",
         does: "ledgers that somebody wrote are read and written; the count is of them",
+        package: "bgledger-tests",
         test: "fuzz",
         filter: "ledgers",
         count: ("BGLEDGER_INPUTS", 100_000),
@@ -230,9 +258,28 @@ pub const HARNESSES: &[Harness] = &[
     Harness {
         name: "fuzz-arguments",
         does: "words of the command line, a process each; the count is of processes",
+        package: "bgledger-tests",
         test: "fuzz",
         filter: "arguments",
         count: ("BGLEDGER_INPUTS", 100_000),
         seed: "BGLEDGER_INPUT_SEED",
+    },
+    Harness {
+        name: "canaries",
+        does: "every verb, over texts that would act on a terminal; the count is of rounds of four ledgers",
+        package: "bgledger-cli",
+        test: "cli",
+        filter: "canaries",
+        count: ("BGLEDGER_CANARIES", 600),
+        seed: "BGLEDGER_CANARY_SEED",
+    },
+    Harness {
+        name: "simulation",
+        does: "clock, ids, faults and actors from one seed, each played twice; the count is of seeds",
+        package: "bgledger-tests",
+        test: "simulation",
+        filter: "the_same_seed",
+        count: ("BGLEDGER_SIMULATIONS", 1_000_000),
+        seed: "BGLEDGER_SIMULATION_SEED",
     },
 ];

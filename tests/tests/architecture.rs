@@ -92,7 +92,8 @@ fn unsafe_code_is_where_it_is_said_to_be() {
 fn every_harness_of_the_front_is_there() {
     for harness in HARNESSES {
         let sources = files().into_iter().filter(|path| {
-            let test = format!("tests/tests/{}", harness.test);
+            let folder = if harness.package == "bgledger-cli" { "ledger-cli/tests" } else { "tests/tests" };
+            let test = format!("{folder}/{}", harness.test);
             path.ends_with(".rs") && (*path == format!("{test}.rs") || path.starts_with(&format!("{test}/")))
         });
         let text: String = sources.map(|path| read(&path)).collect();

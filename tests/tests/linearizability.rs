@@ -86,6 +86,8 @@ struct Making<'a> {
     name: usize,
     /// A clock that all share and that never shows one time twice.
     clock: AtomicU64,
+    /// Calls that waited too long for others, and changed nothing.
+    busy: &'a AtomicU64,
 }
 
 impl Making<'_> {
@@ -113,6 +115,11 @@ impl Making<'_> {
             };
             let answered = answer.is_ok().then(|| self.moment());
             let answer = answer.unwrap_or(Value::Null);
+            // Nothing came of it, says the ledger: then no answer may show that something did.
+            if answer["error"]["code"] == "busy" {
+                self.busy.fetch_add(1, Ordering::Relaxed);
+                continue;
+            }
             let fair = ["refused", "not_found"].map(Value::from).contains(&answer["error"]["class"]);
             assert!(answered.is_none() || answer["ok"].is_object() || fair, "{request}: {answer}");
             told.push((task, Called { process: by, asked, answered, now, ask, answer: plain(answer) }));
@@ -130,8 +137,8 @@ fn ask_and_kill(process: &mut Piped, request: &str, dice: &mut Dice) -> Result<V
 }
 
 /// The processes' calls by task, and at the end what each task is shown to be.
-fn make(path: &Path, processes: &mut [Piped], name: usize, seed: u64) -> Vec<Vec<Called>> {
-    let making = Making { path, name, clock: AtomicU64::new(0) };
+fn make(path: &Path, processes: &mut [Piped], name: usize, seed: u64, busy: &AtomicU64) -> Vec<Vec<Called>> {
+    let making = Making { path, name, clock: AtomicU64::new(0), busy };
     let each = CALLS.div_ceil(processes.len());
     let told: Vec<(usize, Called)> = std::thread::scope(|scope| {
         let own = |by: usize| Dice::new((seed + name as u64) * 100 + by as u64 + 1);
@@ -171,6 +178,7 @@ fn what_eight_processes_are_told_at_once_has_an_order() {
     let histories = count("BGLEDGER_LINEAR_HISTORIES", 50);
     let seed = Dice::seed("BGLEDGER_LINEAR_SEED", 1);
     let (mut asked, mut unknown, mut steps, mut overlapping) = (0_usize, 0_usize, 0_usize, 0_usize);
+    let busy = AtomicU64::new(0);
     let (mut spoils, mut refused, mut dice) = (0_usize, 0_usize, Dice::new(seed));
     for first in (0..histories).step_by(OF_ONE_LEDGER) {
         let scratch = Scratch::in_memory();
@@ -178,7 +186,7 @@ fn what_eight_processes_are_told_at_once_has_an_order() {
         let mut processes: Vec<Piped> = (0..PROCESSES).map(|_| process(&path)).collect();
         processes[0].ok(&line(&Ask::plain_creation(), START_MS, first));
         for name in first..histories.min(first + OF_ONE_LEDGER) {
-            for history in make(&path, &mut processes, name, seed) {
+            for history in make(&path, &mut processes, name, seed, &busy) {
                 asked += history.len();
                 unknown += history.iter().filter(|called| called.answered.is_none()).count();
                 overlapping += history.iter().filter(|called| overlaps(called, &history)).count();
@@ -195,7 +203,8 @@ fn what_eight_processes_are_told_at_once_has_an_order() {
     }
     println!(
         "{histories} histories, {asked} calls, {overlapping} of them beside another, {unknown} that nobody saw answered, \
-         {steps} steps of the model; {refused} of {spoils} spoilt ones refused"
+         {} busy, {steps} steps of the model; {refused} of {spoils} spoilt ones refused",
+        busy.load(Ordering::Relaxed)
     );
     assert_eq!(refused, spoils, "spoilt histories that were explained");
     assert!(overlapping * 3 > asked, "the processes hardly met");

@@ -1,5 +1,6 @@
 //! Texts of agents that would move the cursor, change colours, reverse the reading or flood the terminal.
 
+use crate::canaries::without_colours;
 use crate::pty::{Pty, shown};
 use crate::scene::Scene;
 use serde_json::{Value, json};
@@ -135,20 +136,6 @@ fn verbs() -> Vec<Vec<&'static str>> {
 fn acts(letter: char) -> bool {
     let hides = ['\u{200b}', '\u{200d}', '\u{2028}', '\u{202e}', '\u{2066}', '\u{feff}'];
     (letter.is_control() && !"\n\t".contains(letter)) || hides.contains(&letter)
-}
-
-/// The text without the colours that we give it ourselves.
-fn without_colours(text: &str) -> String {
-    let mut parts = text.split("\x1b[");
-    let mut kept = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(|letter: char| !letter.is_ascii_digit() && letter != ';').unwrap_or(part.len());
-        match part[end..].strip_prefix('m') {
-            Some(rest) => kept.push_str(rest),
-            None => kept.push_str(&format!("\x1b[{part}")),
-        }
-    }
-    kept
 }
 
 #[test]

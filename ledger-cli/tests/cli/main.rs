@@ -2,6 +2,10 @@
 #![cfg(unix)]
 
 mod audit;
+mod canaries;
+#[path = "../../../tests/src/dice.rs"]
+#[expect(unreachable_pub, reason = "it is the harness's own, and public there")]
+mod dice;
 mod flows;
 mod hostile;
 mod looks;

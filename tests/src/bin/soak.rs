@@ -53,10 +53,10 @@ fn parse(options: &[&str]) -> Option<(Option<u64>, Option<u64>)> {
 }
 
 fn run(harness: &Harness, count: Option<u64>, seed: Option<u64>) -> ExitCode {
-    let Harness { test, filter, count: (variable, much), seed: seeded, .. } = *harness;
+    let Harness { package, test, filter, count: (variable, much), seed: seeded, .. } = *harness;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["test", "--release", "--locked", "--package", "bgledger-tests", "--test", test, filter]);
+    command.args(["test", "--release", "--locked", "--package", package, "--test", test, filter]);
     command.args(["--", "--nocapture"]).env(variable, count.unwrap_or(much).to_string());
     if let Some(seed) = seed.filter(|_| !seeded.is_empty()) {
         command.env(seeded, seed.to_string());
