@@ -135,7 +135,7 @@ fn change(dice: &mut Dice, there: &mut Value, lent: Value) {
             }
             match dice.below(3) {
                 0 => text.truncate(at),
-                _ => text.insert_str(at, dice.pick(&odd)),
+                _ => text.insert_str(at, dice.pick::<&str>(&odd)),
             }
         }
         (7.., Value::Object(fields)) => {
