@@ -272,9 +272,9 @@ impl Story<'_> {
     }
 
     fn findings(&self, work: &Work, at: &Moment) -> Vec<Finding> {
-        let liveness = match work.task.status {
-            Status::Running => judge(&work.task, &self.observe(work), at),
-            _ => Liveness::Unknown,
+        let liveness = match work.task.status == Status::Running {
+            true => judge(&work.task, &self.observe(work), at),
+            false => Liveness::Unknown,
         };
         examine(&work.task, &liveness, at, &Thresholds::default())
     }
