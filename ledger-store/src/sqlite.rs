@@ -135,7 +135,8 @@ fn explain(error: rusqlite::Error, path: &Path, phase: Phase, waited_ms: u64) ->
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)
             | rusqlite::Error::Utf8Error(..)
-            | rusqlite::Error::InvalidColumnType(..) => Error::Corrupt { path: shown, problem },
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::QueryReturnedNoRows => Error::Corrupt { path: shown, problem },
             _ => Error::internal(problem),
         };
     };

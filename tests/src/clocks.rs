@@ -272,8 +272,10 @@ impl Story<'_> {
     }
 
     fn findings(&self, work: &Work, at: &Moment) -> Vec<Finding> {
-        let is_running = work.task.status == Status::Running;
-        let liveness = if is_running { judge(&work.task, &self.observe(work), at) } else { Liveness::Unknown };
+        let liveness = match work.task.status == Status::Running {
+            true => judge(&work.task, &self.observe(work), at),
+            false => Liveness::Unknown,
+        };
         examine(&work.task, &liveness, at, &Thresholds::default())
     }
 
