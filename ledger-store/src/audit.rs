@@ -144,10 +144,10 @@ pub(crate) fn acknowledge(
     at: &Moment,
 ) -> Result<Written, Failure> {
     let (code, subject) = (&request.code, &request.subject);
-    if let Some(until) = request.until {
-        if until <= at.now {
-            return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
-        }
+    if let Some(until) = request.until
+        && until <= at.now
+    {
+        return Err(Error::invalid("acknowledge.until", until.to_string(), "a time to come").into());
     }
     // What was acknowledged may be gone by the time that it is to be told again: the operator may say so all the same.
     if request.until.is_some() || caller.owner.is_some() {
