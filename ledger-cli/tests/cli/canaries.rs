@@ -87,7 +87,7 @@ impl Texts {
         let mut text = format!("t{}", self.drawn);
         for _ in 0..=self.dice.below(pieces) {
             let acting = self.dice.below(3) > 0;
-            text.push_str(if acting { *self.dice.pick(&ACTING) } else { *self.dice.pick(&PLAIN) });
+            text.push_str(if acting { self.dice.pick::<&str>(&ACTING) } else { self.dice.pick::<&str>(&PLAIN) });
             if lines && self.dice.below(9) == 0 {
                 text.push_str("\n\t");
             }
