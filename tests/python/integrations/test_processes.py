@@ -21,13 +21,13 @@ def only(ledger: bgledger.Ledger) -> bgledger.Task:
 
 
 def test_a_command_that_succeeds(ledger: bgledger.Ledger) -> None:
-    done = processes.run(
-        [sys.executable, "-c", "print(input())"], ledger=ledger, input="hi there", text=True, capture_output=True
-    )
+    # It lives for a while, so that it can be looked at.
+    echo = "import time; time.sleep(0.5); print(input())"
+    done = processes.run([sys.executable, "-c", echo], ledger=ledger, input="hi there", text=True, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "hi there\n", "")
     task = only(ledger)
     assert (task.status, task.runtime, task.kind, task.exit_code) == ("succeeded", "subprocess", "command", 0)
-    assert task.task == f"{sys.executable} -c 'print(input())'"
+    assert task.task == f"{sys.executable} -c '{echo}'"
     assert task.label == task.task
     assert task.executor is not None and task.executor.pid != os.getpid()
 

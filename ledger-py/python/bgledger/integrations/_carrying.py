@@ -77,9 +77,15 @@ def _places(run: Run) -> tuple[str | None, dict[str, Any]]:
 def _queued(run: Run) -> Task:
     ledger, (above, fields) = run.recorder.ledger, _places(run)
     task = _known(run, lambda: ledger.create(run.label, parent=above, **fields))
-    if task.parent is None and above is not None and task.status == Status.RUNNING:
+    if not task.created and task.status == Status.RUNNING:
         # Who runs it was faster, and did not know where it belongs.
-        task = ledger.progress(task, fill={"parent": ledger.get(above).id}).task
+        missing: dict[str, str] = {}
+        if task.parent is None and above is not None:
+            missing["parent"] = ledger.get(above).id
+        if task.retry_of is None and "retry_of" in fields:
+            missing["retry_of"] = fields["retry_of"].id
+        if missing:
+            task = ledger.progress(task, fill=missing).task
     return task
 
 
