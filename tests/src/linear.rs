@@ -202,24 +202,10 @@ mod tests {
     }
 
     fn created() -> Ask {
-        let Ask::Create { key, runtime, label, session, parent, notify, queue_timeout, timeout, start, finish, .. } =
-            Ask::plain_creation()
-        else {
-            panic!("a creation");
-        };
-        Ask::Create {
-            key,
-            run: Some("r1"),
-            runtime,
-            label,
-            session,
-            parent,
-            notify,
-            queue_timeout,
-            timeout,
-            start,
-            finish,
-        }
+        let mut creation = Ask::plain_creation();
+        let Ask::Create { run, .. } = &mut creation else { panic!("a creation") };
+        *run = Some("r1");
+        creation
     }
 
     fn claimed(executor: Executor) -> Ask {
