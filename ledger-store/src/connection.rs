@@ -3,9 +3,10 @@
 use crate::batch::in_immediate;
 use crate::locks;
 use crate::mark;
-use crate::platform::{self, FileSystem, Standing};
+use crate::platform::{self, Bell, FileSystem, Standing};
 use crate::schema;
 use crate::sqlite::{self, Failure, Phase};
+use crate::together::together;
 use crate::turnstile::{self, Deadline, beside};
 use crate::wal;
 use bgledger_core::{Error, planted};
@@ -16,8 +17,6 @@ use std::fs;
 use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::SystemTime;
 
 /// SQLite before 3.51.3 may lose a WAL that two connections reset at once.
@@ -37,8 +36,6 @@ pub(crate) struct Conn {
     /// written, or a network file system).
     wal: Option<Standing>,
     database: Standing,
-    /// Pages in the WAL after the last commit.
-    wal_pages: Arc<AtomicI64>,
     /// When it is looked next whether the files are in place, on the monotonic clock.
     next_look_ms: Cell<i64>,
     /// Whether a sync may have failed since the `-wal` was last known to be whole on the disk.
@@ -181,7 +178,6 @@ impl Conn {
             pid: platform::own_pid(),
             wal: None,
             database,
-            wal_pages: Arc::new(AtomicI64::new(0)),
             next_look_ms: Cell::new(0),
             doubtful: Cell::new(!immutable && wal::is_doubted(path)),
             immutable: immutable.then(|| look(path)).flatten(),
@@ -219,12 +215,6 @@ impl Conn {
             Ok(mode == "wal")
         };
         let is_wal = prepare().map_err(explain)?;
-        let pages = Arc::clone(&self.wal_pages);
-        sql.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count| {
-            pages.store(i64::from(count), Ordering::Relaxed);
-            Ok(())
-        }))
-        .map_err(|error| explain(error.into()))?;
         self.ready = true;
         if is_wal {
             self.wal = Standing::at(&beside(&self.path, "-wal")).ok().flatten();
@@ -287,17 +277,47 @@ impl Conn {
         !self.database.is_in_place()
     }
 
-    /// Makes what was committed so far, by anybody, survive a power loss. See [`crate::wal`].
-    pub(crate) fn persist(&self) -> Result<(), Failure> {
+    /// Makes what was committed so far, by anybody, survive a power loss, together with others that want that. See
+    /// [`crate::wal`].
+    pub(crate) fn persist(&self, bell: Option<&Bell>) -> Result<(), Failure> {
         if planted("skip_fsync") {
             return Ok(());
         }
         self.settle_doubt()?;
-        match wal::sync(&self.sql) {
+        match self.sync(bell) {
             Err(failure) if planted("believe_second_sync") => Err(failure),
             Err(_) => self.doubt(),
             Ok(()) => Ok(()),
         }
+    }
+
+    /// The same without the mending.
+    pub(crate) fn sync(&self, bell: Option<&Bell>) -> Result<(), Failure> {
+        let (Some(bell), Some(file)) = (bell, &self.wal) else { return wal::sync(&self.sql) };
+        if self.is_synced(Some(bell)) {
+            return Ok(());
+        }
+        together(bell, file.identity(), || {
+            // Told before the sync: what others commit meanwhile may be in it or not.
+            let end = self.reach();
+            wal::sync(&self.sql)?;
+            let is_linked = self.is_linked();
+            if let Some(note) = end.and_then(|end| end.note()).filter(|_| is_linked) {
+                bell.leave(note);
+            }
+            Ok(is_linked)
+        })
+    }
+
+    /// Whether somebody has left word that the `-wal` as it is now was synced.
+    pub(crate) fn is_synced(&self, bell: Option<&Bell>) -> bool {
+        let end = bell.and_then(|_| self.reach()).and_then(|end| end.note());
+        end.is_some() && end == bell.map(Bell::left)
+    }
+
+    /// How far the `-wal` reaches; `None` where there is none.
+    pub(crate) fn reach(&self) -> Option<wal::Reach> {
+        self.wal.as_ref().and_then(|_| wal::reach(&self.sql))
     }
 
     /// Says that a sync may have failed, and mends what that leaves behind. What cannot be mended now is before the next
@@ -328,11 +348,6 @@ impl Conn {
         done
     }
 
-    /// Pages in the WAL after the last commit.
-    pub(crate) fn wal_pages(&self) -> i64 {
-        self.wal_pages.load(Ordering::Relaxed)
-    }
-
     /// Moves what it can from the WAL to the database, without waiting for anybody.
     pub(crate) fn checkpoint(&self) {
         let _patience = turnstile::patience(Deadline::after(std::time::Duration::ZERO));
@@ -340,7 +355,6 @@ impl Conn {
         if self.sql.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).is_err() {
             let _ = self.doubt();
         }
-        self.wal_pages.store(0, Ordering::Relaxed);
     }
 
     /// Closes without touching files that are no longer ours.

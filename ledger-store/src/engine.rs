@@ -11,7 +11,7 @@ use crate::caller::{Caller, Written};
 use crate::config;
 use crate::connection::{self, Conn, Place};
 use crate::fork;
-use crate::platform::{self, Bell, FileSystem};
+use crate::platform::{self, Bell, FileSystem, Tone};
 use crate::prune;
 use crate::queue::{Job, Lead, Place as JobPlace, Queue, Turn};
 use crate::read;
@@ -32,10 +32,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-/// Pages in the WAL above which a writer checkpoints after its turn.
-const CHECKPOINT_PAGES: i64 = 1_000;
-/// Pages above which it does so within its turn, so that steady writers cannot keep the WAL growing.
-const CHECKPOINT_IN_TURN_PAGES: i64 = 8_000;
+/// Pages in the WAL that are not in the database yet, above which a writer moves them there after its turn.
+const CHECKPOINT_PAGES: u32 = 1_000;
+/// Pages in the WAL above which it does so within its turn, so that steady writers cannot keep the WAL growing.
+const CHECKPOINT_IN_TURN_PAGES: u32 = 8_000;
 /// How often the bell's file is looked at.
 const BELL_LOOK_MS: i64 = 1_000;
 /// Reading connections kept open.
@@ -142,6 +142,11 @@ impl Engine {
         patience: Duration,
         reading: impl Fn(&Connection) -> Result<T, Failure>,
     ) -> Result<T, Error> {
+        self.look(patience, |conn| in_transaction(conn.sql(), &reading))
+    }
+
+    /// Does something with a connection that reads.
+    fn look<T>(&self, patience: Duration, work: impl Fn(&Conn) -> Result<T, Failure>) -> Result<T, Error> {
         let _held = fork::hold();
         let deadline = Deadline::after(patience);
         for _ in 0..REOPENINGS {
@@ -161,7 +166,7 @@ impl Engine {
                 continue;
             }
             let _patience = turnstile::patience(deadline);
-            let answer = in_transaction(conn.sql(), &reading);
+            let answer = work(&conn);
             if !conn.is_lasting() {
                 // Read as it lay there: what was seen holds only if the file did not change meanwhile.
                 if conn.is_still() {
@@ -181,12 +186,19 @@ impl Engine {
     /// Makes what was read survive a power loss before it is told, where the caller's durability asks for that: a commit is
     /// seen before its own sync is over.
     pub(crate) fn persist_seen(&self, patience: Duration, caller: &Caller) -> Result<(), Error> {
-        let synced = |sql: &Connection| {
-            let durability = caller.durability.map_or_else(|| config::durability(sql), Ok)?;
+        let bell = self.bell();
+        let synced = |conn: &Conn| {
+            if conn.is_synced(bell.as_deref()) {
+                return Ok(true);
+            }
+            let durability = match caller.durability {
+                Some(durability) => durability,
+                None => in_transaction(conn.sql(), config::durability)?,
+            };
             let is_owed = durability == Durability::Full && !planted("tell_unsynced");
-            Ok(!is_owed || wal::sync(sql).is_ok())
+            Ok(!is_owed || conn.sync(bell.as_deref()).is_ok())
         };
-        if self.read(patience, synced)? {
+        if self.look(patience, synced)? {
             return Ok(());
         }
         let _held = fork::hold();
@@ -270,7 +282,9 @@ impl Engine {
         }
         let explain = |failure: Failure| failure.explain(&self.path, Phase::Work, job.deadline.waited_ms());
         let writer = self.open(&mut writing.writer, &job.deadline)?;
-        let turn = writer.turnstile.enter(&job.deadline).map_err(|error| sqlite::io(&self.path, &error))?;
+        let bell = self.bell();
+        let turn = writer.turnstile.enter(&job.deadline, bell.as_deref());
+        let turn = turn.map_err(|error| sqlite::io(&self.path, &error))?;
         if !writer.conn.was_in_place() {
             return Ok(Led::Replaced);
         }
@@ -280,10 +294,10 @@ impl Engine {
             batch.settle(|outcome| outcome);
             return Ok(Led::Done);
         }
-        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
+        self.checkpoint(writer, true);
         drop(turn);
         if batch.owes_sync()
-            && let Err(failure) = writer.conn.persist()
+            && let Err(failure) = writer.conn.persist(bell.as_deref())
         {
             batch.fail_to_sync(&failure.explain(&self.path, Phase::Commit, 0));
         }
@@ -292,8 +306,10 @@ impl Engine {
         }
         batch.settle(|outcome| outcome);
         lead.announce();
-        self.strike();
-        self.checkpoint(writer, CHECKPOINT_PAGES);
+        if let Some(bell) = &bell {
+            bell.strike(Tone::News);
+        }
+        self.checkpoint(writer, false);
         if !matches!(job.request, Request::Maintenance(_)) {
             self.sweep(writer, &job.caller);
         }
@@ -329,9 +345,13 @@ impl Engine {
         writer.as_ref().ok_or_else(|| Error::internal("a writer that was just made is gone"))
     }
 
-    /// Moves the WAL to the database if it has more than so many pages.
-    fn checkpoint(&self, writer: &Writer, pages: i64) {
-        if writer.conn.wal_pages() > pages {
+    /// Moves the WAL to the database if it has become that long, with the turn or after it.
+    fn checkpoint(&self, writer: &Writer, in_turn: bool) {
+        let is_long = |reach: &wal::Reach| match in_turn {
+            true => reach.frames > CHECKPOINT_IN_TURN_PAGES && reach.moved < reach.frames,
+            false => reach.frames.saturating_sub(reach.moved) > CHECKPOINT_PAGES,
+        };
+        if writer.conn.reach().as_ref().is_some_and(is_long) {
             writer.conn.checkpoint();
             self.note_newest(&writer.conn);
         }
@@ -364,7 +384,8 @@ impl Engine {
             Ok((sweep::batch(sql, everybody, &at)?, expired))
         };
         let Ok((due, expired)) = in_transaction(writer.conn.sql(), look) else { return };
-        let Ok(Some(_turn)) = writer.turnstile.enter(&deadline) else { return };
+        let bell = self.bell();
+        let Ok(Some(_turn)) = writer.turnstile.enter(&deadline, bell.as_deref()) else { return };
         // Nobody waits for a sweep: what cannot be done now is done by the next one.
         let _ = writer.conn.alone(|sql| sweep::opportune(sql, &due, &expired, everybody, &at));
         self.strike();
@@ -394,14 +415,14 @@ impl Engine {
     /// Wakes whoever waits for news of this ledger, in any process.
     pub(crate) fn strike(&self) {
         if let Some(bell) = self.bell() {
-            bell.strike();
+            bell.strike(Tone::News);
         }
     }
 
     /// Has those who wait look up. Where nobody has listened or written yet there is no bell, and none is made.
     pub(crate) fn rouse(&self) {
         if let Some(bell) = &*self.bell.read().unwrap_or_else(PoisonError::into_inner) {
-            bell.strike();
+            bell.strike(Tone::News);
         }
     }
 }

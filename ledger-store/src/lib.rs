@@ -50,6 +50,7 @@ mod salvage;
 mod schema;
 mod sqlite;
 mod sweep;
+mod together;
 mod transfer;
 mod turnstile;
 mod verify;

@@ -1,10 +1,14 @@
 //! Who writes next, across processes.
 //!
-//! SQLite's own waiting is unfair without bound: steady writers starve a waiter. So writers queue in front of it:
-//! a lock to stand at the head of the queue, a lock to write. Whoever is at the head takes the second the moment it
-//! is free; the rest poll the first with jitter. The kernel releases both when a process dies.
+//! SQLite's own waiting is unfair without bound: steady writers starve a waiter. So writers take a lock in front of it,
+//! which the kernel releases when a process dies. Whoever waits for it sleeps until it is released, and is woken by the
+//! ledger's bell in the order of waiting. Where there is no bell, they queue: one stands at the head, by a lock for that,
+//! and looks often; the rest look now and then whether they may stand there.
+//!
+//! A hand-over costs more than a short transaction: two switches, and every page that the other has changed is read anew.
+//! So whoever had the turn last may take it again past those who wait, but only for a moment in a row.
 
-use crate::platform;
+use crate::platform::{self, Bell, Tone};
 use rusqlite::Result as SqlResult;
 use std::cell::Cell;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -13,21 +17,48 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
+/// How long one process may go on past those who wait.
+const STREAK_MS: i64 = 1;
+/// How often those who wait look for themselves: whoever had the turn may have been killed, or has no bell.
+const LOOK: Duration = Duration::from_millis(5);
+/// The bounds of the pauses without a bell, in microseconds: at the head of the queue, and behind it.
+const AT_HEAD: (u64, u64) = (20, 60);
+const BEHIND: (u64, u64) = (200, 1_000);
+
 /// The two locks, as files beside the ledger.
 #[derive(Debug)]
 pub(crate) struct Turnstile {
     head: File,
     turn: File,
+    /// When this process last had the turn and nobody to pass, or had waited for it.
+    since_ms: Cell<i64>,
 }
 
 /// The right to write; dropped, the next one has it.
 #[derive(Debug)]
-pub(crate) struct Turn<'a>(&'a File);
+pub(crate) struct Turn<'a> {
+    _held: Held<'a>,
+    /// Struck after the lock is released.
+    _told: Option<Told<'a>>,
+}
 
-impl Drop for Turn<'_> {
+/// A lock that is held.
+#[derive(Debug)]
+struct Held<'a>(&'a File);
+
+impl Drop for Held<'_> {
     fn drop(&mut self) {
         // The kernel releases the lock with the file in any case.
         let _ = self.0.unlock();
+    }
+}
+
+#[derive(Debug)]
+struct Told<'a>(&'a Bell);
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        self.0.strike(Tone::Turn);
     }
 }
 
@@ -79,7 +110,7 @@ impl Turnstile {
             }
             OpenOptions::new().read(true).write(true).open(&path)
         };
-        Ok(Turnstile { head: file("-queue")?, turn: file("-turn")? })
+        Ok(Turnstile { head: file("-queue")?, turn: file("-turn")?, since_ms: Cell::new(0) })
     }
 
     /// Whether somebody has the turn just now; `None`: nobody ever had it from here. Nothing is made.
@@ -94,33 +125,68 @@ impl Turnstile {
 
     /// Waits for the turn; `None` when half of the time has passed. The caller then tries SQLite's own lock, which
     /// alone decides: a forked child of a killed writer may hold the turn for as long as it lives.
-    pub(crate) fn enter(&self, deadline: &Deadline) -> io::Result<Option<Turn<'_>>> {
-        if try_lock(&self.turn)? {
-            return Ok(Some(Turn(&self.turn)));
+    pub(crate) fn enter<'a>(&'a self, deadline: &Deadline, bell: Option<&'a Bell>) -> io::Result<Option<Turn<'a>>> {
+        let held = match bell {
+            Some(bell) => self.wait(deadline, bell)?,
+            None => self.queue(deadline)?,
+        };
+        Ok(held.map(|held| Turn { _held: held, _told: bell.map(Told) }))
+    }
+
+    fn wait(&self, deadline: &Deadline, bell: &Bell) -> io::Result<Option<Held<'_>>> {
+        let now = platform::monotonic_ms();
+        if !bell.is_attended(Tone::Turn) {
+            self.since_ms.set(now);
         }
-        while !try_lock(&self.head)? {
+        if now - self.since_ms.get() < STREAK_MS
+            && let Some(held) = take(&self.turn)?
+        {
+            return Ok(Some(held));
+        }
+        let listener = bell.attend(Tone::Turn);
+        loop {
+            // Heard before the look, so that no stroke after it is slept over.
+            let heard = bell.strokes(Tone::Turn);
+            if let Some(held) = take(&self.turn)? {
+                self.since_ms.set(platform::monotonic_ms());
+                return Ok(Some(held));
+            }
             if deadline.is_half_over() {
                 return Ok(None);
             }
-            sleep(jitter(200, 1_000));
+            listener.listen(heard, LOOK.min(deadline.left()));
         }
-        let head = Turn(&self.head);
-        while !try_lock(&self.turn)? {
-            if deadline.is_half_over() {
-                return Ok(None);
-            }
-            sleep(jitter(20, 60));
+    }
+
+    fn queue(&self, deadline: &Deadline) -> io::Result<Option<Held<'_>>> {
+        if let Some(held) = take(&self.turn)? {
+            return Ok(Some(held));
         }
-        drop(head);
-        Ok(Some(Turn(&self.turn)))
+        match poll(&self.head, BEHIND, deadline)? {
+            Some(_head) => poll(&self.turn, AT_HEAD, deadline),
+            None => Ok(None),
+        }
     }
 }
 
-fn try_lock(file: &File) -> io::Result<bool> {
+/// Takes a lock once it is free; `None` when half of the time has passed.
+fn poll<'a>(file: &'a File, pauses: (u64, u64), deadline: &Deadline) -> io::Result<Option<Held<'a>>> {
+    loop {
+        if let Some(held) = take(file)? {
+            return Ok(Some(held));
+        }
+        if deadline.is_half_over() {
+            return Ok(None);
+        }
+        sleep(jitter(pauses.0, pauses.1));
+    }
+}
+
+fn take(file: &File) -> io::Result<Option<Held<'_>>> {
     match file.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(false),
+        Ok(()) => Ok(Some(Held(file))),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }

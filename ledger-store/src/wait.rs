@@ -7,7 +7,7 @@
 use crate::caller::Caller;
 use crate::engine::Engine;
 use crate::find::{self, Purpose};
-use crate::platform::{self, UNHEARD, UNSTRUCK};
+use crate::platform::{self, Tone, UNHEARD, UNSTRUCK};
 use crate::read;
 use crate::reconcile;
 use crate::record;
@@ -141,11 +141,13 @@ fn until<T>(
     loop {
         // Heard before the look, so that no stroke after it is slept over.
         let bell = engine.bell();
-        let heard = bell.as_ref().map(|bell| bell.strokes());
-        let newest = engine.read(patience, read::last_seq)?;
-        if seen != Some(newest) {
-            seen = Some(newest);
-            latest = engine.read(patience, &reading)?;
+        let heard = bell.as_ref().map(|bell| bell.strokes(Tone::News));
+        let news = engine.read(patience, |sql| {
+            let newest = read::last_seq(sql)?;
+            if seen == Some(newest) { Ok(None) } else { Ok(Some((newest, reading(sql)?))) }
+        })?;
+        if let Some((newest, read)) = news {
+            (seen, latest) = (Some(newest), read);
         }
         let now = platform::monotonic_ms();
         if enough(&latest) || ends.is_some_and(|ends| now >= ends) || !goes_on() {
@@ -153,7 +155,7 @@ fn until<T>(
         }
         let left = ends.map_or(Duration::MAX, |ends| Duration::from_millis(u64::try_from(ends - now).unwrap_or(0)));
         match (&bell, heard) {
-            (Some(bell), Some(heard)) => bell.listen(heard, left.min(UNSTRUCK)),
+            (Some(bell), Some(heard)) => bell.attend(Tone::News).listen(heard, left.min(UNSTRUCK)),
             (_, _) => sleep(left.min(UNHEARD)),
         }
     }

@@ -13,6 +13,7 @@
 //! anything else is acknowledged. Who opens the ledger meanwhile would hear of no error: the file of the turn says it.
 
 use crate::batch::in_immediate;
+use crate::platform::Note;
 use crate::sqlite::Failure;
 use crate::turnstile::beside;
 use rusqlite::{Connection, ffi};
@@ -21,6 +22,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 const PIECE: usize = 64 * 1024;
 
@@ -58,6 +60,60 @@ pub(crate) fn is_doubted(ledger: &Path) -> bool {
 pub(crate) fn tell_doubt(ledger: &Path, doubted: bool) {
     let file = OpenOptions::new().write(true).open(beside(ledger, "-turn"));
     let _ = file.and_then(|mut file| if doubted { file.write_all(b"!") } else { file.set_len(0) });
+}
+
+/// How far the `-wal` of a ledger reaches, for everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Frames that are committed.
+    pub(crate) frames: u32,
+    /// How many of them have been moved to the database.
+    pub(crate) moved: u32,
+    salts: u64,
+    sums: u64,
+}
+
+impl Reach {
+    /// What tells this end from every other one, of this `-wal` and of each that was in its place before: SQLite's sum of
+    /// all its bytes up to there, and the numbers it drew for it. `None`: there is nothing in it.
+    pub(crate) fn note(&self) -> Option<Note> {
+        (self.frames > 0).then_some(Note([self.salts, self.sums, u64::from(self.frames)]))
+    }
+}
+
+/// What the wal-index begins with, in words: its header twice, and the number of frames that have been moved.
+const HEADER: usize = 12;
+const INDEX: c_int = 32 * 1024;
+
+/// Reads how far the `-wal` reaches from the memory that all connections share (the wal-index of SQLite's documented
+/// format). For a connection that has read or written a `-wal` only. `None`: it cannot be told just now.
+pub(crate) fn reach(sql: &Connection) -> Option<Reach> {
+    let mut file: *mut ffi::sqlite3_file = ptr::null_mut();
+    let mut memory: *mut std::ffi::c_void = ptr::null_mut();
+    // SAFETY: as in `on_wal`, for the database's file; a connection that has used its `-wal` has the first piece of the
+    // index mapped, and keeps it until it is closed. SQLite reads and writes it as we do: word by word.
+    let words = unsafe {
+        let pointer = ptr::from_mut(&mut file).cast();
+        ffi::sqlite3_file_control(sql.handle(), c"main".as_ptr(), ffi::SQLITE_FCNTL_FILE_POINTER, pointer);
+        let map = file.as_ref()?.pMethods.as_ref()?.xShmMap?;
+        if map(file, 0, INDEX, 0, &raw mut memory) != ffi::SQLITE_OK {
+            return None;
+        }
+        memory.cast::<[AtomicU32; 2 * HEADER + 1]>().as_ref()?
+    };
+    let header = |at: usize| -> [u32; HEADER] {
+        std::array::from_fn(|word| words.get(at + word).map_or(0, |word| word.load(Ordering::Relaxed)))
+    };
+    // Written in this order, too: two that are alike are whole.
+    let first = header(0);
+    fence(Ordering::SeqCst);
+    if header(HEADER) != first {
+        return None;
+    }
+    let moved = words.last().map_or(0, |word| word.load(Ordering::Relaxed));
+    let [_, _, _, _, frames, _, sum, sum_too, salt, salt_too, _, _] = first;
+    let pair = |one: u32, other: u32| u64::from(one) << 32 | u64::from(other);
+    Some(Reach { frames, moved, salts: pair(salt, salt_too), sums: pair(sum, sum_too) })
 }
 
 /// SQLite's own open `-wal`.

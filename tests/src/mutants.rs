@@ -7,9 +7,10 @@ use crate::binary::workspace;
 use std::process::{Command, Stdio};
 
 /// The bugs, what each does, and the harnesses that must find it.
-pub const MUTANTS: [(&str, &str, &[&str]); 14] = [
+pub const MUTANTS: [(&str, &str, &[&str]); 15] = [
     ("skip_fsync", "a durable commit does not sync", &["power-loss"]),
     ("tell_unsynced", "what another process has just recorded is told before it is synced", &["power-loss-processes"]),
+    ("join_earlier_sync", "a sync that began before the commit is relied on", &["power-loss-processes"]),
     ("acknowledge_before_commit", "those who share a commit are answered before it", &["power-loss"]),
     ("memory_first", "what need not be synced is answered and never committed", &["power-loss", "model"]),
     ("believe_second_sync", "a sync that failed is forgotten when the next one succeeds", &["power-loss"]),

@@ -347,7 +347,7 @@ impl Corpus {
 #[test]
 fn damage_is_told_or_does_no_harm() {
     let seed = Dice::seed("BGLEDGER_DAMAGE_SEED", 1);
-    let cases = count("BGLEDGER_DAMAGED", 1_001);
+    let cases = count("BGLEDGER_DAMAGED", 506);
     let (with_wal, without) = ledgers("task", TASKS);
     let (foreign, _) = ledgers("stranger", 40);
     let scratch = Scratch::in_memory();

@@ -1,6 +1,6 @@
 //! A write transaction that is no request: nobody else shares it.
 
-use super::{CHECKPOINT_IN_TURN_PAGES, CHECKPOINT_PAGES, Engine, REOPENINGS, lock};
+use super::{Engine, REOPENINGS, lock};
 use crate::fork;
 use crate::sqlite::{self, Failure, Phase};
 use crate::turnstile::{self, Deadline};
@@ -52,20 +52,22 @@ impl Engine {
         let path: &Path = &self.path;
         let explain = |failure: Failure| failure.explain(path, Phase::Work, deadline.waited_ms());
         let writer = self.open(&mut writing.writer, deadline)?;
-        let turn = writer.turnstile.enter(deadline).map_err(|error| sqlite::io(path, &error))?;
+        let bell = self.bell();
+        let turn = writer.turnstile.enter(deadline, bell.as_deref());
+        let turn = turn.map_err(|error| sqlite::io(path, &error))?;
         if !writer.conn.is_in_place() {
             return Ok(Ended::Replaced);
         }
         let _patience = turnstile::patience(*deadline);
         let done = writer.conn.alone(work).map_err(explain)?;
-        self.checkpoint(writer, CHECKPOINT_IN_TURN_PAGES);
+        self.checkpoint(writer, true);
         drop(turn);
-        writer.conn.persist().map_err(|failure| failure.explain(path, Phase::Commit, 0))?;
+        writer.conn.persist(bell.as_deref()).map_err(|failure| failure.explain(path, Phase::Commit, 0))?;
         if !writer.conn.is_linked() {
             return Ok(Ended::Stranded(done));
         }
         self.strike();
-        self.checkpoint(writer, CHECKPOINT_PAGES);
+        self.checkpoint(writer, false);
         Ok(Ended::Committed(done))
     }
 }

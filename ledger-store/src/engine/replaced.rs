@@ -46,10 +46,12 @@ impl Engine {
         }
         let Writing { writer, owed } = &mut *writing;
         let writer = self.open(writer, deadline)?;
-        let turn = writer.turnstile.enter(deadline).map_err(|error| sqlite::io(&self.path, &error))?;
+        let bell = self.bell();
+        let turn = writer.turnstile.enter(deadline, bell.as_deref());
+        let turn = turn.map_err(|error| sqlite::io(&self.path, &error))?;
         let _patience = turnstile::patience(*deadline);
         let bring_back = |sql: &Connection| owed.iter().try_for_each(|wreck| salvage::bring_back(sql, wreck));
-        writer.conn.alone(bring_back).and_then(|()| writer.conn.persist()).map_err(explain)?;
+        writer.conn.alone(bring_back).and_then(|()| writer.conn.persist(bell.as_deref())).map_err(explain)?;
         if writer.conn.is_in_place() {
             owed.clear();
             self.owes.store(false, Ordering::Release);

@@ -15,7 +15,7 @@ mod place;
 mod process;
 mod standing;
 
-pub use bell::{Bell, UNHEARD, UNSTRUCK};
+pub use bell::{Bell, Note, Syncs, Tone, UNHEARD, UNSTRUCK};
 pub use clock::{monotonic_ms, random_bytes, uptime_ms, wall_ms};
 pub use feed::{Fed, feed};
 pub use files::{FileIdentity, create_private_dir, create_private_file, identity, restrict_file};

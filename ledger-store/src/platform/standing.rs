@@ -44,6 +44,11 @@ mod linux {
             Ok(Some(Standing { path, identity: identity_of(&found), pin, changed: Cell::new((0, 0)) }))
         }
 
+        /// The file that was found.
+        pub fn identity(&self) -> FileIdentity {
+            self.identity
+        }
+
         /// Whether the path names the file still.
         pub fn is_in_place(&self) -> bool {
             let changed = fstat(&self.pin).map_or((0, 0), |found| changed(&found));
@@ -96,6 +101,11 @@ mod elsewhere {
         /// What a path names now, symbolic links followed. `Ok(None)`: nothing.
         pub fn at(path: &Path) -> io::Result<Option<Standing>> {
             Ok(identity(path)?.map(|identity| Standing { path: path.to_owned(), identity }))
+        }
+
+        /// The file that was found.
+        pub fn identity(&self) -> FileIdentity {
+            self.identity
         }
 
         /// Whether the path names the file still.

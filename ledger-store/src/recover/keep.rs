@@ -30,7 +30,7 @@ pub(super) fn keep(from: &Path, folder: &Path, patience: Duration) -> Result<(Pa
     let deadline = Deadline::after(patience);
     // Those who write wait, where somebody has written with our locks before; none are made.
     let turnstile = Turnstile::is_taken(from).and_then(|_| Turnstile::open(from).ok());
-    let _turn = turnstile.as_ref().and_then(|turnstile| turnstile.enter(&deadline).ok().flatten());
+    let _turn = turnstile.as_ref().and_then(|turnstile| turnstile.enter(&deadline, None).ok().flatten());
     for _ in 0..ATTEMPTS {
         let before = FILES.map(|suffix| look(&beside(from, suffix)));
         let mut copies = Vec::new();
