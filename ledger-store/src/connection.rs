@@ -21,7 +21,7 @@ use std::time::SystemTime;
 
 /// SQLite before 3.51.3 may lose a WAL that two connections reset at once.
 const OLDEST_SQLITE: i32 = 3_051_003;
-/// How often a busy writer looks whether its files are in place.
+/// How often a busy connection looks whether its files are in place.
 const LOOK_MS: i64 = 10;
 /// Statements kept prepared.
 const STATEMENTS: usize = 128;
@@ -241,9 +241,9 @@ impl Conn {
         self.database.is_in_place() && self.wal.as_ref().is_none_or(Standing::is_in_place)
     }
 
-    /// The same for less: as long as nobody wrote or moved the database, the paths are looked at once in [`LOOK_MS`], so a
-    /// busy writer notices that late when somebody moves the `-wal` or a folder. Whatever was deleted or replaced is
-    /// noticed after each commit, before anything is acknowledged: see [`Conn::is_linked`].
+    /// The same for less: as long as nobody wrote or moved the database, the paths are looked at once in [`LOOK_MS`], so
+    /// whoever is busy notices that late when somebody moves the `-wal` or a folder. Whatever was deleted or replaced is
+    /// noticed by [`Conn::is_linked`]: before anything is read, and after each commit, before it is acknowledged.
     pub(crate) fn was_in_place(&self) -> bool {
         let now = platform::monotonic_ms();
         if now < self.next_look_ms.get() && self.database.is_untouched() {

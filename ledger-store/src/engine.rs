@@ -159,7 +159,7 @@ impl Engine {
                 Some(conn) => conn,
                 None => self.connect_reader(&deadline)?,
             };
-            if !conn.is_in_place() {
+            if !(conn.was_in_place() && conn.is_linked()) {
                 lock(&self.readers).push(conn);
                 drop(shared);
                 self.reopen(&deadline)?;
