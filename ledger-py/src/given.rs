@@ -35,9 +35,13 @@ pub(crate) fn count(name: &str, given: &Given<'_>) -> PyResult<Option<u64>> {
 
 /// A task's number, or what else names it.
 pub(crate) fn lookup(py: Python<'_>, name: &str, given: &Given<'_>) -> PyResult<Lookup> {
+    // A failed conversion costs as much as a small call.
+    if given.is_instance_of::<PyString>() {
+        return Lookup::parse(&text(name, given)?).map_err(|error| exception(py, &error));
+    }
     match given.extract::<u64>() {
         Ok(number) => Ok(Lookup::Number(TaskNumber(number))),
-        Err(_) => Lookup::parse(&text(name, given)?).map_err(|error| exception(py, &error)),
+        Err(_) => refused("lookup", name, given),
     }
 }
 

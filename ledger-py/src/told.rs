@@ -57,10 +57,10 @@ impl Makers {
     }
 }
 
-/// A task, whose fields are made once the first of them is asked for: most that record look at its number at most.
+/// A task, whose other fields are made once the first of them is asked for: most that record look at none.
 pub(crate) fn task(py: Python<'_>, view: TaskView) -> PyResult<Bound<'_, PyAny>> {
-    let number = view.task.number.0;
-    Makers::of(py)?.task.bind(py).call1((Told(view), number))
+    let (number, id) = (view.task.number.0, view.task.id.to_string());
+    Makers::of(py)?.task.bind(py).call1((Told(view), number, id))
 }
 
 /// What the ledger told of a task.

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, Union
 from . import _core
 from ._base import EPOCH, MILLISECOND, Record
 from ._errors import InvalidType, invalid
+from ._types import Task
 
 T = TypeVar("T")
 
@@ -103,6 +104,8 @@ def time(name: str, value: object) -> int:
 
 def lookup(name: str, value: object) -> int | str:
     """A number, an id, a run id, a session key, or a task."""
+    if type(value) is Task:
+        return f"id:{value.id}"
     return _named(name, value, False, "a task, its number, id, run id or session key")
 
 

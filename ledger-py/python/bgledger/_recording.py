@@ -43,6 +43,7 @@ KEEP: Any = type("Keep", (), {"__repr__": lambda self: "KEEP"})()
 _NOTHING_RARE = (None,) * 9
 _NOTHING_STARTED = (None,) * 3
 _NOTHING_OVER = (None,) * 11
+_NOTHING_RARE = (None,) * 8
 
 
 def worker(name: str, value: object) -> Any:
@@ -380,6 +381,12 @@ class Recording(Waist):
             Fenced: Another attempt holds it.
         """
         named = _given.lookup("lookup", lookup)
+        number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
+        how = _given.text("status", status)
+        if (outcome, reason, error, exit_code, signal, output, artifacts, usage) == _NOTHING_RARE:
+            text = None if result is KEEP else _given.json_text("result", result)
+            at = optional(_given.time, "ended_at", ended_at)
+            return self._core.finish(named, number, word, how, summary, text, at)[3]
         said = end(
             outcome=outcome,
             reason=reason,
@@ -392,12 +399,7 @@ class Recording(Waist):
             usage=usage,
             ended_at=ended_at,
         )
-        number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
         rest = {name: value for name, value in said.items() if value is not None}
-        how = _given.text("status", status)
-        if not rest.keys() - {"summary", "ended_at"}:
-            text = None if result is KEEP else _given.json_text("result", result)
-            return self._core.finish(named, number, word, how, summary, text, rest.get("ended_at"))[3]
         speaker = {"attempt": number, "nonce": word}
         fields: dict[str, Any] = {name: value for name, value in speaker.items() if value is not None}
         fields.update(rest, lookup=named, status=how)

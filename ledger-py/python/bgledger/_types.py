@@ -180,9 +180,9 @@ class Task(Record):
         return task
 
     @classmethod
-    def _told(cls, told: Told, number: int) -> Task:
+    def _told(cls, told: Told, number: int, ident: str) -> Task:
         """A task as the extension tells it: the other fields are made once one of them is asked for."""
-        return cls._of({_TOLD: told, "number": number})
+        return cls._of({_TOLD: told, "number": number, "id": ident})
 
     if not TYPE_CHECKING:
 
@@ -197,7 +197,7 @@ class Task(Record):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
 
     def __getstate__(self) -> dict[str, Any]:
-        _id = self.id
+        _status = self.status
         return dict(self.__dict__)
 
     @classmethod
