@@ -21,11 +21,7 @@ const NUMBER: u32 = 16;
 const FILE: u64 = (1 << NUMBER) - 1;
 
 /// Syncs a file, or waits for somebody's sync that does it as well. `sync` answers whether others may rely on it.
-pub(crate) fn together<E>(
-    bell: &Bell,
-    file: FileIdentity,
-    sync: impl FnOnce() -> Result<bool, E>,
-) -> Result<(), E> {
+pub(crate) fn together<E>(bell: &Bell, file: FileIdentity, sync: impl FnOnce() -> Result<bool, E>) -> Result<(), E> {
     let (syncs, file) = (bell.syncs(), short(file));
     let begun = if planted("join_earlier_sync") { 0 } else { syncs.begun.load(Ordering::SeqCst) };
     let until_ms = platform::monotonic_ms() + PATIENCE_MS;

@@ -54,7 +54,9 @@ impl Watcher {
             let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).expect("a count");
             line.trim().parse().expect("a number")
         };
-        threads.map(|thread| of(fs::read_to_string(thread.expect("a thread").path().join("status")).expect("a text"))).sum()
+        threads
+            .map(|thread| of(fs::read_to_string(thread.expect("a thread").path().join("status")).expect("a text")))
+            .sum()
     }
 }
 
@@ -86,8 +88,7 @@ fn main() {
     let ledger = open(&scratch.ledger());
     create(&ledger);
     let bare = Bare::make(&beside.ledger());
-    let mut watchers =
-        (Watcher::start("--ledger", &scratch.ledger()), Watcher::start("--bare", &beside.ledger()));
+    let mut watchers = (Watcher::start("--ledger", &scratch.ledger()), Watcher::start("--bare", &beside.ledger()));
     watchers.0.next();
     watchers.1.next();
     let ours = || {

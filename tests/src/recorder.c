@@ -143,10 +143,14 @@ static void synced(int file) {
     unlock();
 }
 
-/* What others write while it is under way may be on the disk or not: what it vouches for was written before. */
+/* What others write while it is under way may be on the disk or not: what it vouches for was written before. It takes
+   its time, as a disk does, so that others commit, wait and look meanwhile. */
 #define SYNC(name)                            \
     int name(int file) {                      \
-        if (of(file)) synced(file);           \
+        if (of(file)) {                       \
+            synced(file);                     \
+            usleep(1000);                     \
+        }                                     \
         return REAL(name)(file);              \
     }
 

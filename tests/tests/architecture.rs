@@ -26,7 +26,7 @@ const UNSAFE: [&str; 19] = [
     "ledger-store/src/engine.rs",
     "ledger-store/src/locks.rs",
     "ledger-store/src/mark.rs",
-    "ledger-store/src/platform/bell.rs",
+    "ledger-store/src/platform/bell/memory.rs",
     "ledger-store/src/platform/fork.rs",
     "ledger-store/src/wal.rs",
 ];

@@ -43,7 +43,7 @@ KEEP: Any = type("Keep", (), {"__repr__": lambda self: "KEEP"})()
 _NOTHING_RARE = (None,) * 9
 _NOTHING_STARTED = (None,) * 3
 _NOTHING_OVER = (None,) * 11
-_NOTHING_RARE = (None,) * 8
+_NOTHING_MORE = (None,) * 8
 
 
 def worker(name: str, value: object) -> Any:
@@ -383,7 +383,7 @@ class Recording(Waist):
         named = _given.lookup("lookup", lookup)
         number, word = optional(_given.attempt, "attempt", attempt), optional(_given.text, "nonce", nonce)
         how = _given.text("status", status)
-        if (outcome, reason, error, exit_code, signal, output, artifacts, usage) == _NOTHING_RARE:
+        if (outcome, reason, error, exit_code, signal, output, artifacts, usage) == _NOTHING_MORE:
             text = None if result is KEEP else _given.json_text("result", result)
             at = optional(_given.time, "ended_at", ended_at)
             return self._core.finish(named, number, word, how, summary, text, at)[3]
