@@ -249,7 +249,7 @@ impl Recorded {
             (Standing::Running, _)
                 if self.heartbeat_at.is_none()
                     && self.progress_at.is_none()
-                    && self.lease_end.is_some_and(|(wall, _)| wall < now) =>
+                    && self.lease_end.is_some_and(|(_, end)| end < clock) =>
             {
                 Some("never_heartbeated")
             }
