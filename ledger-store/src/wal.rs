@@ -1,7 +1,7 @@
 //! The `-wal` as a file: when it is synced, and what a failed sync leaves behind.
 //!
 //! A commit appends its frames and lets the next writer in. Whoever owes durability syncs after that and answers then, so
-//! that the syncs of several processes overlap, and no turn is spent waiting for a disk. Until the sync is over others may
+//! that processes share syncs (`crate::together`), and no turn is spent waiting for a disk. Until the sync is over others may
 //! append, to the same file; move frames to the database, for which SQLite syncs the `-wal` first and the database after;
 //! or begin the file anew, only after that, with a header that is synced before the first frame. Either way what was
 //! committed is in what was synced. It holds as long as nothing is answered before its sync, nothing is told on the strength
