@@ -293,14 +293,22 @@ impl Conn {
 
     /// The same without the mending.
     pub(crate) fn sync(&self, bell: Option<&Bell>) -> Result<(), Failure> {
-        let (Some(bell), Some(file)) = (bell, &self.wal) else { return wal::sync(&self.sql) };
+        // A descriptor hears of a failure once, or, opened after it, never: it vouches for nothing until the mark is gone.
+        if self.doubtful.get() {
+            if wal::is_doubted(&self.path) {
+                return Err(wal::failed());
+            }
+            self.doubtful.set(false);
+        }
+        let sync = || wal::sync(&self.sql).inspect_err(|_| self.doubtful.set(true));
+        let (Some(bell), Some(file)) = (bell, &self.wal) else { return sync() };
         if self.is_synced(Some(bell)) {
             return Ok(());
         }
         together(bell, file.identity(), || {
             // Told before the sync: what others commit meanwhile may be in it or not.
             let end = self.reach();
-            wal::sync(&self.sql)?;
+            sync()?;
             let is_linked = self.is_linked();
             if let Some(note) = end.and_then(|end| end.note()).filter(|_| is_linked) {
                 bell.leave(note);
@@ -417,4 +425,30 @@ pub(crate) fn immutable_uri(path: &Path) -> String {
     }
     uri.push_str("?immutable=1");
     uri
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn whoever_opens_a_doubted_ledger_vouches_for_nothing_until_it_is_mended() {
+        let folder =
+            std::env::temp_dir().join(format!("bgledger-doubt-{:x}", u64::from_ne_bytes(platform::random_bytes())));
+        let (path, deadline) = (folder.join("ledger.db"), Deadline::after(Duration::from_secs(5)));
+        create(&path, false).expect("a ledger");
+        let writer = Conn::record(&path, false, &deadline).expect("a writer");
+        turnstile::Turnstile::open(&path).expect("its locks");
+        let before = Conn::read(&path, false, &deadline).expect("a reader");
+        wal::tell_doubt(&path, true);
+        let after = Conn::read(&path, false, &deadline).expect("a reader");
+        // Who was there before hears of a failure from its own sync.
+        assert!(before.sync(None).is_ok());
+        assert!(after.sync(None).is_err());
+        writer.doubt().expect("it is mended");
+        assert!(after.sync(None).is_ok());
+        drop((before, after, writer));
+        fs::remove_dir_all(folder).expect("it goes");
+    }
 }

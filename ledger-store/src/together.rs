@@ -2,7 +2,7 @@
 //!
 //! A sync makes durable whatever was written to the file before it began, by anybody. So whoever has committed while
 //! another process syncs waits for that one to end; then one of all that wait syncs for them together. Nobody waits for
-//! more than two syncs, and eight writers pay for one instead of eight.
+//! more than two syncs, and several writers pay for one.
 //!
 //! The syncs are counted: each takes the next number when it begins. Whoever has committed reads the number that began
 //! last, and is done when one of a higher number has succeeded. A process that is killed while others wait for it, or whose

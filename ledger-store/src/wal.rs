@@ -55,6 +55,11 @@ pub(crate) fn is_doubted(ledger: &Path) -> bool {
     fs::metadata(beside(ledger, "-turn")).is_ok_and(|file| file.len() > 0)
 }
 
+/// What whoever may not vouch for the `-wal` says: that it could not be synced.
+pub(crate) fn failed() -> Failure {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None).into()
+}
+
 /// Says so, or that it is mended, to whoever opens the ledger. A disk that takes not even that is one that nobody can
 /// trust: who wrote is told by the error of its own sync.
 pub(crate) fn tell_doubt(ledger: &Path, doubted: bool) {
